@@ -1,0 +1,189 @@
+//! The intermediate form: all policy that concerns one node, resolved, and still free of the words of any dataplane.
+//!
+//! A [`NodePolicy`] is a map from keys to immutable units behind `Arc`. A unit that did not change is the same pointer as before; the maps share
+//! structure between versions, so that finding the difference of two versions costs what differs.
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+
+use imbl::{OrdMap, OrdSet};
+use ipnet::IpNet;
+
+use crate::{
+    address::PerFamily,
+    name::{InterfaceName, ObjectName, PortName, TierName},
+    policy::{Action, Direction, PolicyKey, TierAction, Traffic},
+    port::PortRange,
+    protocol::Protocol,
+    selector::SelectorId,
+};
+
+/// All policy that concerns one node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodePolicy {
+    /// The endpoints of this node, by pod.
+    pub endpoints: OrdMap<ObjectName, Arc<Endpoint>>,
+    /// The policies that select at least one of them.
+    pub policies: OrdMap<PolicyKey, Arc<ActivePolicy>>,
+    /// The address sets that these policies refer to.
+    pub address_sets: OrdMap<AddressSetKey, Arc<AddressSet>>,
+}
+
+/// An endpoint of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The pod.
+    pub pod: ObjectName,
+    /// Its interface on the node. Where two pods claim one interface, the lesser pod name has it and the other is no endpoint.
+    pub interface: InterfaceName,
+    /// The addresses it may send from.
+    pub addresses: BTreeSet<IpAddr>,
+    /// What decides about traffic towards it.
+    pub ingress: Verdicts,
+    /// What decides about traffic from it.
+    pub egress: Verdicts,
+}
+
+impl Endpoint {
+    /// What decides about a direction.
+    pub fn verdicts(&self, direction: Direction) -> &Verdicts {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+}
+
+/// What decides about one direction of an endpoint's traffic: tiers in order, then the profile.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Verdicts {
+    /// The tiers that have at least one policy that selects the endpoint and governs the direction.
+    pub tiers: Vec<TierStep>,
+    /// What happens to a packet that every tier passed on, or that no tier governs.
+    pub profile: Profile,
+}
+
+/// One tier of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TierStep {
+    /// The tier.
+    pub tier: TierName,
+    /// Its policies that select the endpoint and govern the direction, in order; never empty.
+    pub policies: Vec<PolicyKey>,
+    /// What happens to a packet that none of them decided.
+    pub end: TierAction,
+}
+
+/// What stands behind the last tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Profile {
+    /// The namespace's profile admits everything.
+    Allow,
+    /// There is no such namespace, or the endpoint could not be understood: closed.
+    Deny,
+}
+
+/// A policy that governs at least one endpoint of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivePolicy {
+    /// Its identity.
+    pub key: PolicyKey,
+    /// Its tier.
+    pub tier: TierName,
+    /// The directions it governs.
+    pub directions: BTreeSet<Direction>,
+    /// Rules for traffic towards its subject.
+    pub ingress: Vec<Rule>,
+    /// Rules for traffic from its subject.
+    pub egress: Vec<Rule>,
+}
+
+impl ActivePolicy {
+    /// The rules of a direction.
+    pub fn rules(&self, direction: Direction) -> &[Rule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+}
+
+/// A rule whose selectors have become address sets. All parts are ANDed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What happens on a match.
+    pub action: Action,
+    /// Its place in the rule list of the API object, from 0.
+    pub index: u32,
+    /// Family, protocol and ICMP.
+    pub traffic: Traffic,
+    /// What is asked of the sender.
+    pub source: Entity,
+    /// What is asked of the receiver.
+    pub destination: Entity,
+}
+
+/// What a rule asks of one end. All parts are ANDed, but `ports` and `named_ports` are one list: if either is not empty, the port must be in one of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entity {
+    /// The address lies in one of these. If the list is not empty and none is of the packet's family, the rule does not match.
+    pub nets: Vec<IpNet>,
+    /// The address lies in none of these. If the list is not empty and none is of the packet's family, the rule does not match.
+    pub not_nets: Vec<IpNet>,
+    /// The address is in each of these sets.
+    pub sets: Vec<AddressSetKey>,
+    /// The address is in none of these sets.
+    pub not_sets: Vec<AddressSetKey>,
+    /// The port is one of these numbers.
+    pub ports: Vec<PortRange>,
+    /// Address, protocol and port are in one of these sets.
+    pub named_ports: Vec<AddressSetKey>,
+    /// The port is none of these numbers.
+    pub not_ports: Vec<PortRange>,
+    /// Address, protocol and port are in none of these sets.
+    pub not_named_ports: Vec<AddressSetKey>,
+}
+
+/// The identity of an address set, derived from what it holds, so that equal sets are one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddressSetKey {
+    /// Addresses of the endpoints and network sets that a selector matches.
+    Selector(SelectorId),
+    /// Address, protocol and port of the endpoints that a selector matches and that name a port so.
+    NamedPort {
+        /// Which endpoints.
+        selector: SelectorId,
+        /// Only ports of this protocol; none: of TCP, UDP or SCTP.
+        protocol: Option<Protocol>,
+        /// The name of the port.
+        port: PortName,
+    },
+}
+
+/// An address set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddressSet {
+    /// The canonical text of its selector (and the name of the port), for people.
+    pub description: Arc<str>,
+    /// What it holds.
+    pub members: Members,
+}
+
+/// What an address set holds. The sets share structure with their earlier versions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Members {
+    /// Addresses (as /32 and /128) and networks, as their owners gave them: they may overlap.
+    Nets(PerFamily<OrdSet<IpNet>>),
+    /// Address, protocol and port.
+    AddressPorts(PerFamily<OrdSet<AddressPort>>),
+}
+
+/// An address, a protocol and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressPort {
+    /// The address.
+    pub address: IpAddr,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port.
+    pub port: u16,
+}
