@@ -106,7 +106,9 @@ impl Compiler {
         let mut assembly = Assembly::default();
         let mut skeleton = Rendered::default();
         for family in Family::ALL {
-            skeleton.chains.extend(skeleton::chains(family, &options).into_iter().map(|chain| (family, Arc::new(chain))));
+            skeleton.chains.extend(
+                skeleton::chains(family, &options).into_iter().map(|chain| (family, Arc::new(chain))),
+            );
         }
         assembly.exchange(None, Some(&skeleton));
         let mut compiler = Self {
@@ -136,12 +138,15 @@ impl Compiler {
         let mut orphaned = Vec::new();
         for (key, set) in changes(&last.address_sets, &policy.address_sets) {
             match set {
-                Some(set) if self.render_set(key, set) => stale.extend(self.referrers.get(key).into_iter().flatten().cloned()),
+                Some(set) if self.render_set(key, set) => {
+                    stale.extend(self.referrers.get(key).into_iter().flatten().cloned())
+                }
                 Some(_) => {}
                 None => orphaned.push(key.clone()),
             }
         }
-        let changed: Vec<PolicyKey> = changes(&last.policies, &policy.policies).map(|(key, _)| key.clone()).collect();
+        let changed: Vec<PolicyKey> =
+            changes(&last.policies, &policy.policies).map(|(key, _)| key.clone()).collect();
         stale.extend(changed.iter().cloned());
         for key in &stale {
             self.render_policy(key, last.policies.get(key), policy.policies.get(key));
@@ -167,7 +172,12 @@ impl Compiler {
         }
     }
 
-    fn render_policy(&mut self, key: &PolicyKey, before: Option<&Arc<ActivePolicy>>, now: Option<&Arc<ActivePolicy>>) {
+    fn render_policy(
+        &mut self,
+        key: &PolicyKey,
+        before: Option<&Arc<ActivePolicy>>,
+        now: Option<&Arc<ActivePolicy>>,
+    ) {
         for set in before.into_iter().flat_map(|policy| policy::references(policy)) {
             let Some(referrers) = self.referrers.get_mut(set) else { continue };
             referrers.remove(key);
@@ -181,8 +191,10 @@ impl Compiler {
         let rendered = now.map(|policy| {
             let mut rendered = Rendered::default();
             for (family, direction) in each_way() {
-                let unit = policy::chain(policy, direction, family, &self.options, &|set| set_name(&self.sets, family, set));
-                for (chain, listed) in unit {
+                let unit = policy::chain(policy, direction, family, &self.options, &|set| {
+                    set_name(&self.sets, family, set)
+                });
+                if let Some((chain, listed)) = unit {
                     rendered.chains.push((family, Arc::new(chain)));
                     rendered.sets.extend(listed.into_iter().map(|set| (family, set)));
                 }
@@ -198,18 +210,25 @@ impl Compiler {
 
     /// Renders the endpoints that changed, and those in one of whose tiers a policy with pass rules did.
     fn render_endpoints(&mut self, last: &NodePolicy, policy: &NodePolicy, stale: &BTreeSet<PolicyKey>) {
-        let mut affected: BTreeSet<ObjectName> = changes(&last.endpoints, &policy.endpoints).map(|(pod, _)| pod.clone()).collect();
+        let mut affected: BTreeSet<ObjectName> =
+            changes(&last.endpoints, &policy.endpoints).map(|(pod, _)| pod.clone()).collect();
         let inlined = |key: &PolicyKey| {
             let versions = [last.policies.get(key), policy.policies.get(key)];
-            versions.into_iter().flatten().any(|policy| Direction::ALL.iter().any(|way| tier::passes(policy, *way, &self.options)))
+            versions
+                .into_iter()
+                .flatten()
+                .any(|policy| Direction::ALL.iter().any(|way| tier::passes(policy, *way, &self.options)))
         };
         let inlined: BTreeSet<&PolicyKey> = stale.iter().filter(|key| inlined(key)).collect();
         if !inlined.is_empty() {
             let uses = |endpoint: &Endpoint| {
-                let steps = Direction::ALL.into_iter().flat_map(|direction| &endpoint.verdicts(direction).tiers);
+                let steps =
+                    Direction::ALL.into_iter().flat_map(|direction| &endpoint.verdicts(direction).tiers);
                 steps.flat_map(|step| &step.policies).any(|key| inlined.contains(key))
             };
-            affected.extend(policy.endpoints.iter().filter(|(_, endpoint)| uses(endpoint)).map(|(pod, _)| pod.clone()));
+            affected.extend(
+                policy.endpoints.iter().filter(|(_, endpoint)| uses(endpoint)).map(|(pod, _)| pod.clone()),
+            );
         }
         if affected.is_empty() {
             return;
@@ -220,7 +239,13 @@ impl Compiler {
         self.render_dispatch();
     }
 
-    fn render_endpoint(&mut self, pod: &ObjectName, before: Option<&Arc<Endpoint>>, now: Option<&Arc<Endpoint>>, policy: &NodePolicy) {
+    fn render_endpoint(
+        &mut self,
+        pod: &ObjectName,
+        before: Option<&Arc<Endpoint>>,
+        now: Option<&Arc<Endpoint>>,
+        policy: &NodePolicy,
+    ) {
         let rendered = now.map(|endpoint| self.endpoint_units(endpoint, policy));
         self.assembly.exchange(self.endpoints.get(pod), rendered.as_ref());
         match rendered {
@@ -230,12 +255,12 @@ impl Compiler {
         for (direction, map) in &mut self.dispatch {
             let ours = Verdict::Goto(name::endpoint(pod, *direction));
             // An interface that has passed on to another endpoint in this round is not taken away from it.
-            for endpoint in before {
+            if let Some(endpoint) = before {
                 if map.get(&endpoint.interface) == Some(&ours) {
                     map.remove(&endpoint.interface);
                 }
             }
-            for endpoint in now {
+            if let Some(endpoint) = now {
                 map.insert(endpoint.interface.clone(), ours.clone());
             }
         }
@@ -251,7 +276,9 @@ impl Compiler {
                     continue;
                 }
                 let rules = tier::own_chain(step, direction, &policy.policies, &self.options, |policy| {
-                    let unit = policy::rules(policy, direction, family, &self.options, &|set| set_name(&self.sets, family, set));
+                    let unit = policy::rules(policy, direction, family, &self.options, &|set| {
+                        set_name(&self.sets, family, set)
+                    });
                     rendered.sets.extend(unit.listed.into_iter().map(|set| (family, set)));
                     unit.rules
                 });
@@ -283,5 +310,8 @@ fn set_name(sets: &BTreeMap<AddressSetKey, RenderedSet>, family: Family, key: &A
 }
 
 fn set_units(set: &RenderedSet) -> Rendered {
-    Rendered { chains: Vec::new(), sets: Family::ALL.map(|family| (family, PerFamily::get(&set.sets, family).clone())).to_vec() }
+    Rendered {
+        chains: Vec::new(),
+        sets: Family::ALL.map(|family| (family, PerFamily::get(&set.sets, family).clone())).to_vec(),
+    }
 }

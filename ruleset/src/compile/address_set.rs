@@ -89,17 +89,25 @@ fn addresses(key: &AddressSetKey, comment: Arc<str>, family: Family, members: &O
         Family::V6 => None,
     };
     let kind = capacity.map_or("addr".to_owned(), |capacity| format!("addr{capacity}"));
-    Set { name: name::address_set(key, &kind), capacity, comment, elements: Elements::Addresses(members.clone()) }
+    Set {
+        name: name::address_set(key, &kind),
+        capacity,
+        comment,
+        elements: Elements::Addresses(members.clone()),
+    }
 }
 
 /// Networks as disjoint intervals that do not touch. The input is in order of first address.
 pub(super) fn merge<'a>(nets: impl IntoIterator<Item = &'a IpNet>) -> OrdSet<Interval> {
-    let mut intervals: Vec<Interval> = nets.into_iter().map(|net| Interval { first: net.network(), last: net.broadcast() }).collect();
+    let mut intervals: Vec<Interval> =
+        nets.into_iter().map(|net| Interval { first: net.network(), last: net.broadcast() }).collect();
     intervals.sort();
     let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
     for interval in intervals {
         match merged.last_mut() {
-            Some(last) if successor(last.last).is_none_or(|next| interval.first <= next) => last.last = last.last.max(interval.last),
+            Some(last) if successor(last.last).is_none_or(|next| interval.first <= next) => {
+                last.last = last.last.max(interval.last)
+            }
             Some(_) | None => merged.push(interval),
         }
     }

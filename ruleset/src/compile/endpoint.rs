@@ -18,7 +18,13 @@ use crate::{
 pub(super) type Policies = imbl::OrdMap<PolicyKey, Arc<ActivePolicy>>;
 
 /// The chain of an endpoint in one direction.
-pub(super) fn chain(endpoint: &Endpoint, direction: Direction, family: Family, policies: &Policies, options: &Options) -> Chain {
+pub(super) fn chain(
+    endpoint: &Endpoint,
+    direction: Direction,
+    family: Family,
+    policies: &Policies,
+    options: &Options,
+) -> Chain {
     let mut rules = match direction {
         Direction::Egress => own(endpoint, family, options),
         Direction::Ingress => Vec::new(),
@@ -27,20 +33,27 @@ pub(super) fn chain(endpoint: &Endpoint, direction: Direction, family: Family, p
     for step in &verdicts.tiers {
         rules.extend(tier::steps(step, direction, policies, options));
     }
-    rules.push(verdict_rule(profile(verdicts.profile, direction), origin(endpoint, direction, Builtin::Profile)));
+    rules.push(verdict_rule(
+        profile(verdicts.profile, direction),
+        origin(endpoint, direction, Builtin::Profile),
+    ));
     Chain { name: name::endpoint(&endpoint.pod, direction), base: None, rules }
 }
 
 /// The test of the source address, and the flows that were admitted before. It precedes them, lest a pod speak into the flow of another.
 fn own(endpoint: &Endpoint, family: Family, options: &Options) -> Vec<Rule> {
     let of = |role| Arc::new(origin(endpoint, Direction::Egress, role));
-    let addresses: Vec<IpAddr> = endpoint.addresses.iter().filter(|address| Family::of(address) == family).copied().collect();
+    let addresses: Vec<IpAddr> =
+        endpoint.addresses.iter().filter(|address| Family::of(address) == family).copied().collect();
     let foreign = match addresses.as_slice() {
         [] => None,
         [address] => Some(Match::Net(AddressSide::Source, Operator::IsNot, (*address).into())),
         several => Some(Match::AnyOf(AddressSide::Source, Operator::IsNot, several.to_vec())),
     };
-    let statements = foreign.into_iter().map(Statement::Match).chain([Statement::Counter, Statement::Verdict(Verdict::Drop)]);
+    let statements = foreign
+        .into_iter()
+        .map(Statement::Match)
+        .chain([Statement::Counter, Statement::Verdict(Verdict::Drop)]);
     let mut rules = vec![Rule { statements: statements.collect(), origin: of(Builtin::SourceAddress) }];
     rules.extend(skeleton::tracking(options, of));
     rules

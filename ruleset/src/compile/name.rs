@@ -32,7 +32,11 @@ pub(super) fn policy(policy: &PolicyKey, direction: Direction) -> ChainName {
 /// `ingress/tier/<tier>/<digest>`: a tier with pass rules, shared by all endpoints with the same policies in it.
 pub(super) fn tier(step: &TierStep, direction: Direction) -> ChainName {
     let policies: String = step.policies.iter().map(|policy| format!("{policy}\n")).collect();
-    ChainName::new(fit(format!("{direction}/tier/{}/{}", step.tier, digest(&format!("{:?}\n{policies}", step.end)))))
+    ChainName::new(fit(format!(
+        "{direction}/tier/{}/{}",
+        step.tier,
+        digest(&format!("{:?}\n{policies}", step.end))
+    )))
 }
 
 /// The set of an address set. `kind` tells sets apart that hold the same members in another form.

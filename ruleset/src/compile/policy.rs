@@ -54,7 +54,9 @@ pub(super) fn rules(
     let mut listed = Vec::new();
     let mut context = Context { family, direction, set_name, pass: Verdict::Return, listed: &mut listed };
     let rules = policy.rules(direction).iter();
-    let rules = rules.flat_map(|rule| rule::rules(rule, &tier::rule_origin(policy, direction, rule.index), &mut context)).collect();
+    let rules = rules
+        .flat_map(|rule| rule::rules(rule, &tier::rule_origin(policy, direction, rule.index), &mut context))
+        .collect();
     PolicyRules { rules, listed }
 }
 

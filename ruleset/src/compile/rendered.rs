@@ -42,11 +42,11 @@ impl Assembly {
 
     /// Takes units in, and those of the input's former rendering out. A unit that is equal to what is there keeps its pointer.
     pub(super) fn exchange(&mut self, before: Option<&Rendered>, now: Option<&Rendered>) {
-        for rendered in now {
+        if let Some(rendered) = now {
             rendered.chains.iter().for_each(|(family, chain)| self.add_chain(*family, chain));
             rendered.sets.iter().for_each(|(family, set)| self.add_set(*family, set));
         }
-        for rendered in before {
+        if let Some(rendered) = before {
             rendered.chains.iter().for_each(|(family, chain)| self.remove_chain(*family, &chain.name));
             rendered.sets.iter().for_each(|(family, set)| self.remove_set(*family, &set.name));
         }

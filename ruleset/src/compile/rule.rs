@@ -42,14 +42,20 @@ pub(super) fn rules(rule: &Rule, origin: &Arc<Origin>, context: &mut Context<'_>
         return Vec::new();
     }
     let Some(source) = addresses(&rule.source, AddressSide::Source, context) else { return Vec::new() };
-    let Some(destination) = addresses(&rule.destination, AddressSide::Destination, context) else { return Vec::new() };
+    let Some(destination) = addresses(&rule.destination, AddressSide::Destination, context) else {
+        return Vec::new();
+    };
     let end = end(rule.action, origin, context);
     let mut rules = Vec::new();
     for traffic in traffic(&rule.traffic, context.family, needs_ports(rule)) {
         for destination_ports in ports(&rule.destination, PortSide::Destination, context) {
             for source_ports in ports(&rule.source, PortSide::Source, context) {
                 let matches = traffic.iter().chain(&destination_ports.numbers).chain(&source_ports.numbers);
-                let matches = matches.chain(&source.nets).chain(&destination.nets).chain(&source.sets).chain(&destination.sets);
+                let matches = matches
+                    .chain(&source.nets)
+                    .chain(&destination.nets)
+                    .chain(&source.sets)
+                    .chain(&destination.sets);
                 let matches = matches.chain(&destination_ports.named).chain(&source_ports.named);
                 let statements = matches.cloned().map(Statement::Match).chain(end.iter().cloned()).collect();
                 rules.push(nft::Rule { statements, origin: origin.clone() });
@@ -74,7 +80,8 @@ fn end(action: Action, origin: &Origin, context: &Context<'_>) -> Vec<Statement>
 
 /// The kernel takes 127 bytes.
 fn log_prefix(origin: &Origin) -> Arc<str> {
-    let clean: String = origin.to_string().chars().filter(|character| !character.is_control() && *character != '"').collect();
+    let clean: String =
+        origin.to_string().chars().filter(|character| !character.is_control() && *character != '"').collect();
     let cut = (0..=clean.len().min(124)).rev().find(|place| clean.is_char_boundary(*place)).unwrap_or(0);
     format!("{}: ", &clean[..cut]).into()
 }
@@ -97,12 +104,19 @@ fn addresses(entity: &Entity, side: AddressSide, context: &mut Context<'_>) -> O
 }
 
 /// Conditions of a list of networks. A list of which nothing is of this family takes the rule out of it (policy-model §0 item 9).
-fn listed(nets: &[IpNet], side: AddressSide, operator: Operator, context: &mut Context<'_>, found: &mut Addresses) -> Option<()> {
+fn listed(
+    nets: &[IpNet],
+    side: AddressSide,
+    operator: Operator,
+    context: &mut Context<'_>,
+    found: &mut Addresses,
+) -> Option<()> {
     if nets.is_empty() {
         return Some(());
     }
     let family = context.family;
-    let mut ours: Vec<IpNet> = nets.iter().filter(|net| Family::of_net(net) == family).map(IpNet::trunc).collect();
+    let mut ours: Vec<IpNet> =
+        nets.iter().filter(|net| Family::of_net(net) == family).map(IpNet::trunc).collect();
     ours.sort();
     ours.dedup();
     let everything = ours.iter().any(|net| net.prefix_len() == 0);
@@ -130,7 +144,12 @@ fn listed_set(nets: &[IpNet], context: &mut Context<'_>) -> SetName {
     let description: Vec<String> = nets.iter().map(IpNet::to_string).collect();
     let description = description.join(" ");
     let name = name::listed_nets(&description);
-    let set = Set { name: name.clone(), capacity: None, comment: description.into(), elements: Elements::Intervals(merge(nets)) };
+    let set = Set {
+        name: name.clone(),
+        capacity: None,
+        comment: description.into(),
+        elements: Elements::Intervals(merge(nets)),
+    };
     context.listed.push(Arc::new(set));
     name
 }
@@ -149,9 +168,16 @@ fn ports(entity: &Entity, side: PortSide, context: &Context<'_>) -> Vec<Ports> {
         PortSide::Destination => AddressSide::Destination,
     };
     let lookup = |operator, key| Match::AddressPortInSet(lookup_side, operator, (context.set_name)(key));
-    let numbers = (!entity.ports.is_empty()).then(|| Match::Port(side, Operator::Is, merge_ports(&entity.ports)));
-    let mut alternatives: Vec<Ports> = numbers.into_iter().map(|number| Ports { numbers: vec![number], named: Vec::new() }).collect();
-    alternatives.extend(entity.named_ports.iter().map(|key| Ports { numbers: Vec::new(), named: vec![lookup(Operator::Is, key)] }));
+    let numbers =
+        (!entity.ports.is_empty()).then(|| Match::Port(side, Operator::Is, merge_ports(&entity.ports)));
+    let mut alternatives: Vec<Ports> =
+        numbers.into_iter().map(|number| Ports { numbers: vec![number], named: Vec::new() }).collect();
+    alternatives.extend(
+        entity
+            .named_ports
+            .iter()
+            .map(|key| Ports { numbers: Vec::new(), named: vec![lookup(Operator::Is, key)] }),
+    );
     if alternatives.is_empty() {
         alternatives.push(Ports::default());
     }
@@ -171,7 +197,9 @@ fn merge_ports(ranges: &[PortRange]) -> Vec<PortRange> {
     let mut merged: Vec<PortRange> = Vec::with_capacity(sorted.len());
     for range in sorted {
         match merged.last_mut() {
-            Some(last) if u32::from(range.first) <= u32::from(last.last) + 1 => last.last = last.last.max(range.last),
+            Some(last) if u32::from(range.first) <= u32::from(last.last) + 1 => {
+                last.last = last.last.max(range.last)
+            }
             Some(_) | None => merged.push(range),
         }
     }
@@ -180,7 +208,9 @@ fn merge_ports(ranges: &[PortRange]) -> Vec<PortRange> {
 
 /// Whether a rule compares port numbers, for which the protocol has to be known first.
 fn needs_ports(rule: &Rule) -> bool {
-    [&rule.source, &rule.destination].into_iter().any(|entity| !entity.ports.is_empty() || !entity.not_ports.is_empty())
+    [&rule.source, &rule.destination]
+        .into_iter()
+        .any(|entity| !entity.ports.is_empty() || !entity.not_ports.is_empty())
 }
 
 /// The alternatives of what is asked of protocol and ICMP; none if nothing can match.
@@ -193,7 +223,8 @@ fn traffic(traffic: &Traffic, family: Family, needs_ports: bool) -> Vec<Vec<Matc
         None if needs_ports => vec![Some(Protocol::TCP), Some(Protocol::UDP), Some(Protocol::SCTP)],
         None => vec![None],
     };
-    let allowed = protocols.into_iter().filter(|protocol| protocol.is_none() || *protocol != traffic.not_protocol);
+    let allowed =
+        protocols.into_iter().filter(|protocol| protocol.is_none() || *protocol != traffic.not_protocol);
     allowed.flat_map(|protocol| with_icmp(traffic, protocol, family)).collect()
 }
 
@@ -207,8 +238,10 @@ fn icmp_of(family: Family) -> Protocol {
 
 /// Conditions on the message type for a protocol that is settled, or left open.
 fn with_icmp(traffic: &Traffic, protocol: Option<Protocol>, family: Family) -> Vec<Vec<Match>> {
-    let excluded = traffic.not_protocol.filter(|_| protocol.is_none()).map(|not| Match::Protocol(Operator::IsNot, not));
-    let mut base: Vec<Match> = protocol.into_iter().map(|protocol| Match::Protocol(Operator::Is, protocol)).collect();
+    let excluded =
+        traffic.not_protocol.filter(|_| protocol.is_none()).map(|not| Match::Protocol(Operator::IsNot, not));
+    let mut base: Vec<Match> =
+        protocol.into_iter().map(|protocol| Match::Protocol(Operator::Is, protocol)).collect();
     base.extend(excluded);
     let is_icmp = matches!(protocol, Some(Protocol::ICMP | Protocol::ICMPV6));
     match (traffic.icmp, is_icmp) {
@@ -219,7 +252,9 @@ fn with_icmp(traffic: &Traffic, protocol: Option<Protocol>, family: Family) -> V
     match (traffic.not_icmp, protocol) {
         (None, _) => vec![base],
         (Some(Icmp::Any), Some(_)) if is_icmp => Vec::new(),
-        (Some(not), Some(_)) if is_icmp => vec![[base, icmp_match(Operator::IsNot, not).into_iter().collect()].concat()],
+        (Some(not), Some(_)) if is_icmp => {
+            vec![[base, icmp_match(Operator::IsNot, not).into_iter().collect()].concat()]
+        }
         (Some(_), Some(_)) => vec![base],
         (Some(not), None) => without_icmp(&base, not, icmp_of(family)),
     }

@@ -26,7 +26,10 @@ use super::{EndpointToHost, InvalidPackets, Options, rendered::rule};
 use crate::{
     address::Family,
     name::{ChainName, InterfaceName, SetName},
-    nft::{BaseChain, Chain, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Match, Operator, Rule, Set, Statement, Verdict},
+    nft::{
+        BaseChain, Chain, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Match, Operator, Rule, Set,
+        Statement, Verdict,
+    },
     origin::{Builtin, Origin},
     policy::Direction,
     protocol::Protocol,
@@ -55,11 +58,20 @@ pub(super) fn dispatch_map(direction: Direction) -> SetName {
 
 /// All chains of the skeleton.
 pub(super) fn chains(family: Family, options: &Options) -> Vec<Chain> {
-    vec![base(Hook::Forward, forward(options)), base(Hook::Input, input(family, options)), base(Hook::Output, output(options)), admitted(options)]
+    vec![
+        base(Hook::Forward, forward(options)),
+        base(Hook::Input, input(family, options)),
+        base(Hook::Output, output(options)),
+        admitted(options),
+    ]
 }
 
 fn base(hook: Hook, rules: Vec<Rule>) -> Chain {
-    Chain { name: ChainName::new(hook.to_string()), base: Some(BaseChain { hook, priority: PRIORITY }), rules }
+    Chain {
+        name: ChainName::new(hook.to_string()),
+        base: Some(BaseChain { hook, priority: PRIORITY }),
+        rules,
+    }
 }
 
 /// The dispatch map of a direction.
@@ -104,7 +116,8 @@ fn discovery() -> Rule {
 /// Policy has no say on what the node itself sends to its pods. Nothing here decides; the counter shows a person that probes pass by design.
 fn output(options: &Options) -> Vec<Rule> {
     let accept = |prefix| {
-        let statements = [interface(InterfaceSide::Out, prefix), Statement::Counter, Statement::Verdict(Verdict::Accept)];
+        let statements =
+            [interface(InterfaceSide::Out, prefix), Statement::Counter, Statement::Verdict(Verdict::Accept)];
         rule(statements, Origin::Builtin(Builtin::HostToOwnPod))
     };
     options.prefixes.iter().map(|prefix| accept(prefix.as_str())).collect()
@@ -117,7 +130,11 @@ fn admitted(options: &Options) -> Chain {
     rules.extend(unknown(InterfaceSide::Out, options));
     match options.endpoint_to_host {
         EndpointToHost::Drop => rules.push(rule(
-            [Statement::Match(Match::LocalDestination), Statement::Counter, Statement::Verdict(Verdict::Drop)],
+            [
+                Statement::Match(Match::LocalDestination),
+                Statement::Counter,
+                Statement::Verdict(Verdict::Drop),
+            ],
             Origin::Builtin(Builtin::EndpointToHost),
         )),
         EndpointToHost::Accept | EndpointToHost::Return => {}
@@ -137,7 +154,8 @@ fn lookup(direction: Direction) -> Rule {
 /// A workload's interface that no endpoint has is closed. These rules stay when the agent is gone.
 fn unknown(side: InterfaceSide, options: &Options) -> impl Iterator<Item = Rule> + '_ {
     options.prefixes.iter().map(move |prefix| {
-        let statements = [interface(side, prefix.as_str()), Statement::Counter, Statement::Verdict(Verdict::Drop)];
+        let statements =
+            [interface(side, prefix.as_str()), Statement::Counter, Statement::Verdict(Verdict::Drop)];
         rule(statements, Origin::Builtin(Builtin::UnknownInterface))
     })
 }
@@ -149,12 +167,19 @@ fn interface(side: InterfaceSide, prefix: &str) -> Statement {
 /// Packets of admitted flows pass; what connection tracking cannot place is dropped, unless the node is told to judge it.
 pub(super) fn tracking(options: &Options, origin: impl Fn(Builtin) -> Arc<Origin>) -> Vec<Rule> {
     let mut rules = vec![Rule {
-        statements: vec![Statement::Match(Match::Ct(CtState::EstablishedOrRelated)), Statement::Verdict(Verdict::Accept)],
+        statements: vec![
+            Statement::Match(Match::Ct(CtState::EstablishedOrRelated)),
+            Statement::Verdict(Verdict::Accept),
+        ],
         origin: origin(Builtin::Established),
     }];
     match options.invalid {
         InvalidPackets::Drop => rules.push(Rule {
-            statements: vec![Statement::Match(Match::Ct(CtState::Invalid)), Statement::Counter, Statement::Verdict(Verdict::Drop)],
+            statements: vec![
+                Statement::Match(Match::Ct(CtState::Invalid)),
+                Statement::Counter,
+                Statement::Verdict(Verdict::Drop),
+            ],
             origin: origin(Builtin::Invalid),
         }),
         InvalidPackets::Judge => {}

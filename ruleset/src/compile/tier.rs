@@ -6,7 +6,12 @@
 
 use std::sync::Arc;
 
-use super::{Options, endpoint::Policies, name, rendered::{self, verdict_rule}};
+use super::{
+    Options,
+    endpoint::Policies,
+    name,
+    rendered::{self, verdict_rule},
+};
 use crate::{
     ir::{ActivePolicy, TierStep},
     nft::{Rule, Statement, Verdict},
@@ -16,16 +21,27 @@ use crate::{
 
 /// Whether a policy has a pass rule that counts in a direction.
 pub(super) fn passes(policy: &ActivePolicy, direction: Direction, options: &Options) -> bool {
-    !options.refused.contains(&policy.key) && policy.rules(direction).iter().any(|rule| rule.action == Action::Pass)
+    !options.refused.contains(&policy.key)
+        && policy.rules(direction).iter().any(|rule| rule.action == Action::Pass)
 }
 
 /// Whether a tier needs a chain of its own.
-pub(super) fn has_own_chain(step: &TierStep, direction: Direction, policies: &Policies, options: &Options) -> bool {
+pub(super) fn has_own_chain(
+    step: &TierStep,
+    direction: Direction,
+    policies: &Policies,
+    options: &Options,
+) -> bool {
     step.policies.iter().filter_map(|key| policies.get(key)).any(|policy| passes(policy, direction, options))
 }
 
 /// What an endpoint's chain says about one tier.
-pub(super) fn steps(step: &TierStep, direction: Direction, policies: &Policies, options: &Options) -> Vec<Rule> {
+pub(super) fn steps(
+    step: &TierStep,
+    direction: Direction,
+    policies: &Policies,
+    options: &Options,
+) -> Vec<Rule> {
     if has_own_chain(step, direction, policies, options) {
         let jump = Statement::Verdict(Verdict::Jump(name::tier(step, direction)));
         return vec![rendered::rule([jump], end(step, direction))];
