@@ -7,12 +7,15 @@
 mod address_set;
 mod endpoint;
 mod name;
+mod options;
 mod policy;
 mod rendered;
 mod rule;
 mod skeleton;
 mod tier;
+mod traffic;
 
+pub use options::{EndpointToHost, InvalidPackets, Options};
 pub use skeleton::PRIORITY;
 
 use std::{
@@ -28,57 +31,10 @@ use rendered::{Assembly, Rendered};
 use crate::{
     address::{Family, PerFamily},
     ir::{ActivePolicy, AddressSet, AddressSetKey, Endpoint, NodePolicy},
-    links::InterfacePrefix,
     name::{InterfaceName, ObjectName, SetName},
     nft::{Ruleset, Verdict},
     policy::{Direction, PolicyKey},
 };
-
-/// What the layout depends on besides policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Prefixes of workload interfaces, at least one.
-    pub prefixes: Vec<InterfacePrefix>,
-    /// What happens to a pod's traffic to its own node after its egress policy has admitted it.
-    pub endpoint_to_host: EndpointToHost,
-    /// Whether packets that connection tracking cannot place are dropped.
-    pub invalid: InvalidPackets,
-    /// Policies that the kernel refused: a closed stand-in takes the place of each.
-    pub refused: BTreeSet<PolicyKey>,
-}
-
-/// `default_endpoint_to_host_action`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EndpointToHost {
-    /// Admit.
-    #[default]
-    Accept,
-    /// Drop.
-    Drop,
-    /// Leave it to the node's other tables; within nftables the same as [`Self::Accept`], as no accept is final across tables.
-    Return,
-}
-
-/// What happens to packets of connection tracking state `invalid`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum InvalidPackets {
-    /// Drop.
-    #[default]
-    Drop,
-    /// Judge them like new ones.
-    Judge,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            prefixes: vec![InterfacePrefix::default()],
-            endpoint_to_host: EndpointToHost::default(),
-            invalid: InvalidPackets::default(),
-            refused: BTreeSet::new(),
-        }
-    }
-}
 
 /// The ruleset of a policy, from scratch.
 pub fn compile(policy: &NodePolicy, options: &Options) -> Ruleset {

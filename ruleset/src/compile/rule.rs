@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{address_set::merge, name};
+use super::{address_set::merge, name, skeleton, traffic};
 use crate::{
     address::Family,
     ir::{AddressSetKey, Entity, Rule},
     name::SetName,
     nft::{self, AddressSide, Elements, Match, Operator, PortSide, Set, Statement, Verdict},
     origin::Origin,
-    policy::{Action, Direction, Traffic},
+    policy::{Action, Direction},
     port::PortRange,
-    protocol::{Icmp, Protocol},
 };
 
 /// Networks that a rule excludes up to this many are compared one by one (6 ns each); more become a set (166 ns).
@@ -47,7 +46,7 @@ pub(super) fn rules(rule: &Rule, origin: &Arc<Origin>, context: &mut Context<'_>
     };
     let end = end(rule.action, origin, context);
     let mut rules = Vec::new();
-    for traffic in traffic(&rule.traffic, context.family, needs_ports(rule)) {
+    for traffic in traffic::alternatives(&rule.traffic, context.family, needs_ports(rule)) {
         for destination_ports in ports(&rule.destination, PortSide::Destination, context) {
             for source_ports in ports(&rule.source, PortSide::Source, context) {
                 let matches = traffic.iter().chain(&destination_ports.numbers).chain(&source_ports.numbers);
@@ -71,7 +70,7 @@ fn end(action: Action, origin: &Origin, context: &Context<'_>) -> Vec<Statement>
         (Action::Log, _) => return vec![Statement::Counter, Statement::Log(log_prefix(origin))],
         (Action::Allow, Direction::Ingress) => Verdict::Accept,
         // What egress policy admits has yet to pass the ingress policy of the receiver, if that is here.
-        (Action::Allow, Direction::Egress) => Verdict::Goto(super::skeleton::to_workload()),
+        (Action::Allow, Direction::Egress) => Verdict::Goto(skeleton::to_workload()),
         (Action::Deny, _) => Verdict::Drop,
         (Action::Pass, _) => context.pass.clone(),
     };
@@ -211,67 +210,4 @@ fn needs_ports(rule: &Rule) -> bool {
     [&rule.source, &rule.destination]
         .into_iter()
         .any(|entity| !entity.ports.is_empty() || !entity.not_ports.is_empty())
-}
-
-/// The alternatives of what is asked of protocol and ICMP; none if nothing can match.
-fn traffic(traffic: &Traffic, family: Family, needs_ports: bool) -> Vec<Vec<Match>> {
-    let protocols: Vec<Option<Protocol>> = match traffic.protocol {
-        Some(protocol) if needs_ports && !protocol.has_ports() => Vec::new(),
-        Some(protocol) => vec![Some(protocol)],
-        None if traffic.icmp.is_some() && needs_ports => Vec::new(),
-        None if traffic.icmp.is_some() => vec![Some(icmp_of(family))],
-        None if needs_ports => vec![Some(Protocol::TCP), Some(Protocol::UDP), Some(Protocol::SCTP)],
-        None => vec![None],
-    };
-    let allowed =
-        protocols.into_iter().filter(|protocol| protocol.is_none() || *protocol != traffic.not_protocol);
-    allowed.flat_map(|protocol| with_icmp(traffic, protocol, family)).collect()
-}
-
-/// The ICMP of a family.
-fn icmp_of(family: Family) -> Protocol {
-    match family {
-        Family::V4 => Protocol::ICMP,
-        Family::V6 => Protocol::ICMPV6,
-    }
-}
-
-/// Conditions on the message type for a protocol that is settled, or left open.
-fn with_icmp(traffic: &Traffic, protocol: Option<Protocol>, family: Family) -> Vec<Vec<Match>> {
-    let excluded =
-        traffic.not_protocol.filter(|_| protocol.is_none()).map(|not| Match::Protocol(Operator::IsNot, not));
-    let mut base: Vec<Match> =
-        protocol.into_iter().map(|protocol| Match::Protocol(Operator::Is, protocol)).collect();
-    base.extend(excluded);
-    let is_icmp = matches!(protocol, Some(Protocol::ICMP | Protocol::ICMPV6));
-    match (traffic.icmp, is_icmp) {
-        (Some(_), false) => return Vec::new(),
-        (Some(icmp), true) => base.extend(icmp_match(Operator::Is, icmp)),
-        (None, _) => {}
-    }
-    match (traffic.not_icmp, protocol) {
-        (None, _) => vec![base],
-        (Some(Icmp::Any), Some(_)) if is_icmp => Vec::new(),
-        (Some(not), Some(_)) if is_icmp => {
-            vec![[base, icmp_match(Operator::IsNot, not).into_iter().collect()].concat()]
-        }
-        (Some(_), Some(_)) => vec![base],
-        (Some(not), None) => without_icmp(&base, not, icmp_of(family)),
-    }
-}
-
-/// NOT (protocol is ICMP AND type is so) without a protocol: packets of other protocols, and ICMP of other types.
-fn without_icmp(base: &[Match], not: Icmp, icmp: Protocol) -> Vec<Vec<Match>> {
-    let others = [base, &[Match::Protocol(Operator::IsNot, icmp)]].concat();
-    let Some(message) = icmp_match(Operator::IsNot, not) else { return vec![others] };
-    vec![others, [base, &[Match::Protocol(Operator::Is, icmp), message]].concat()]
-}
-
-/// The compare of type, or of type and code as one value, so that its negation is exact.
-fn icmp_match(operator: Operator, icmp: Icmp) -> Option<Match> {
-    match icmp {
-        Icmp::Any => None,
-        Icmp::Type(kind) => Some(Match::IcmpType(operator, kind)),
-        Icmp::TypeCode(kind, code) => Some(Match::IcmpTypeCode(operator, kind, code)),
-    }
 }
