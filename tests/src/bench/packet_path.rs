@@ -31,8 +31,15 @@ pub struct Route<'a> {
 
 impl<'a> Route<'a> {
     /// Sockets for traffic between two pods of a topology, from `source` to `destination`.
-    pub fn new(topology: &'a Topology, client: &str, server: &str, source: IpAddr, destination: SocketAddr) -> Result<Self> {
-        let receiver = topology.pod(server)?.run(|| UdpSocket::bind(destination)).context("bind the receiver")?;
+    pub fn new(
+        topology: &'a Topology,
+        client: &str,
+        server: &str,
+        source: IpAddr,
+        destination: SocketAddr,
+    ) -> Result<Self> {
+        let receiver =
+            topology.pod(server)?.run(|| UdpSocket::bind(destination)).context("bind the receiver")?;
         setsockopt(&receiver, sockopt::RcvBufForce, &(8 << 20)).context("enlarge the receiver's buffer")?;
         receiver.set_nonblocking(true)?;
         Ok(Self { client: topology.pod(client)?, receiver, source, destination })
@@ -50,7 +57,10 @@ impl<'a> Route<'a> {
         let flows: Vec<UdpSocket> = (0..BATCH).map(|_| self.flow()).collect::<Result<_>>()?;
         let nanoseconds = cpu_time(|| flows.iter().try_for_each(|flow| flow.send(&[0; 64]).map(drop)))?;
         let arrived = self.drain();
-        anyhow::ensure!(arrived == BATCH, "{arrived} of {BATCH} packets arrived: what is measured is not the allowed path");
+        anyhow::ensure!(
+            arrived == BATCH,
+            "{arrived} of {BATCH} packets arrived: what is measured is not the allowed path"
+        );
         Ok(nanoseconds / BATCH as f64)
     }
 
@@ -101,7 +111,9 @@ pub fn measure(routes: &[Route<'_>]) -> Result<PathCosts> {
     let mut established = Ratios::new(routes.len());
     let mut new_flow = Ratios::new(routes.len());
     for _ in 0..ROUNDS {
-        established.round(routes.iter().zip(&flows).map(|(route, flow)| route.established(flow)).collect::<Result<_>>()?);
+        established.round(
+            routes.iter().zip(&flows).map(|(route, flow)| route.established(flow)).collect::<Result<_>>()?,
+        );
         new_flow.round(routes.iter().map(Route::new_flow).collect::<Result<_>>()?);
     }
     Ok(PathCosts { established, new_flow })
