@@ -13,6 +13,7 @@
 
 pub mod agent;
 pub mod case;
+pub mod bench;
 pub mod cluster;
 pub mod conntrack;
 pub mod namespace;
