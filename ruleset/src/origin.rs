@@ -76,6 +76,8 @@ pub enum Builtin {
     SourceAddress,
     /// From or to a workload interface that no endpoint has.
     UnknownInterface,
+    /// The namespace's profile.
+    Profile,
     /// Neither end is an endpoint of this node.
     NoPolicy,
     /// The node's own traffic to its own pods.
@@ -96,6 +98,7 @@ impl Builtin {
             Self::Invalid => "invalid",
             Self::SourceAddress => "source-address",
             Self::UnknownInterface => "unknown-interface",
+            Self::Profile => "profile",
             Self::NoPolicy => "no-policy",
             Self::HostToOwnPod => "host-to-own-pod",
             Self::EndpointToHost => "endpoint-to-host",
@@ -129,7 +132,7 @@ impl fmt::Display for Origin {
                 write!(f, "end of tier {tier} {direction}:")?;
                 policies.iter().try_for_each(|policy| write!(f, " {policy}"))
             }
-            Self::Profile { .. } => f.write_str("profile"),
+            Self::Profile { .. } => f.write_str(Builtin::Profile.as_str()),
             Self::StandIn { policy, direction } => write!(f, "{policy} {direction}: closed stand-in"),
             Self::Endpoint { role, .. } | Self::Builtin(role) => f.write_str(role.as_str()),
         }

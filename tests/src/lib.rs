@@ -12,8 +12,8 @@
 //! * Nothing here shares code with the compiler that it judges.
 
 pub mod agent;
-pub mod case;
 pub mod bench;
+pub mod case;
 pub mod cluster;
 pub mod conntrack;
 pub mod namespace;

@@ -85,6 +85,7 @@ fn decides(origin: &Origin, wanted: Direction) -> bool {
     match origin {
         Origin::Rule { direction, .. }
         | Origin::EndOfTier { direction, .. }
+        | Origin::Profile { direction }
         | Origin::StandIn { direction, .. } => *direction == wanted,
         Origin::Endpoint { direction, role, .. } => *direction == wanted && *role != Builtin::Dispatch,
         Origin::Policy { .. } | Origin::Builtin(_) => false,

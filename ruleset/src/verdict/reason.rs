@@ -95,6 +95,9 @@ impl From<&Origin> for Reason {
             Origin::Policy { policy, direction, .. } | Origin::StandIn { policy, direction } => {
                 Self::StandIn { direction: *direction, policy: policy.clone() }
             }
+            Origin::Profile { direction } => {
+                Self::Builtin { direction: Some(*direction), role: Builtin::Profile }
+            }
             Origin::Endpoint { direction, role, .. } => {
                 Self::Builtin { direction: Some(*direction), role: *role }
             }
