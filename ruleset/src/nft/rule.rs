@@ -70,6 +70,16 @@ impl Statement {
             | Self::Verdict(_) => None,
         }
     }
+
+    /// The condition, if it is one.
+    pub fn condition(&self) -> Option<&Match> {
+        match self {
+            Self::Match(condition) => Some(condition),
+            Self::Counter | Self::Log(_) | Self::Verdict(_) | Self::InterfaceMap(..) | Self::PortMap(_) => {
+                None
+            }
+        }
+    }
 }
 
 /// A verdict.

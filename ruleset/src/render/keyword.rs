@@ -49,34 +49,26 @@ impl Keyword {
 
     /// Whether the keyword of this statement implies the compare of the protocol.
     pub(super) fn explains(self, next: Option<&Statement>) -> bool {
-        match next {
-            Some(Statement::Match(Match::Port(..))) => !self.is_icmp(),
-            Some(Statement::Match(Match::IcmpType(..) | Match::IcmpTypeCode(..) | Match::IcmpTypes(_))) => {
-                self.is_icmp()
-            }
-            Some(
-                Statement::Match(_)
-                | Statement::Counter
-                | Statement::Log(_)
-                | Statement::Verdict(_)
-                | Statement::InterfaceMap(..)
-                | Statement::PortMap(_),
-            )
-            | None => false,
+        let Some(condition) = next.and_then(Statement::condition) else { return false };
+        match condition {
+            Match::Port(..) => !self.is_icmp(),
+            Match::IcmpType(..) | Match::IcmpTypeCode(..) | Match::IcmpTypes(_) => self.is_icmp(),
+            Match::Protocol(..)
+            | Match::Net(..)
+            | Match::AnyOf(..)
+            | Match::InSet(..)
+            | Match::AddressPortInSet(..)
+            | Match::Interface(..)
+            | Match::Ct(_)
+            | Match::LocalDestination => false,
         }
     }
 }
 
 /// The protocol of a rule that asks for exactly one. nft refuses keywords of two protocols in one rule.
 pub(super) fn only_protocol(rule: &Rule) -> Option<Protocol> {
-    let mut protocols = rule.statements.iter().filter_map(|statement| match statement {
-        Statement::Match(Match::Protocol(Operator::Is, protocol)) => Some(*protocol),
-        Statement::Match(_)
-        | Statement::Counter
-        | Statement::Log(_)
-        | Statement::Verdict(_)
-        | Statement::InterfaceMap(..)
-        | Statement::PortMap(_) => None,
+    let mut protocols = rule.statements.iter().filter_map(Statement::condition).filter_map(|condition| {
+        if let Match::Protocol(Operator::Is, protocol) = condition { Some(*protocol) } else { None }
     });
     match (protocols.next(), protocols.next()) {
         (Some(only), None) => Some(only),
