@@ -11,7 +11,9 @@
 //! * Only namespaces that this crate created are touched. A missing capability fails the test; it never skips it.
 //! * Nothing here shares code with the compiler that it judges.
 
+pub mod agent;
 pub mod bench;
+pub mod case;
 pub mod cluster;
 pub mod conntrack;
 pub mod namespace;
