@@ -47,6 +47,18 @@ pub enum Statement {
     PortMap(SetName),
 }
 
+impl Statement {
+    /// The condition, if it is one.
+    pub fn condition(&self) -> Option<&Match> {
+        match self {
+            Self::Match(condition) => Some(condition),
+            Self::Counter | Self::Log(_) | Self::Verdict(_) | Self::InterfaceMap(..) | Self::PortMap(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// A verdict.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A named set or verdict map.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {
     /// Its name, unique in the table.
     pub name: SetName,
@@ -26,7 +26,7 @@ pub struct Set {
 }
 
 /// Elements of a set by type of key. The collections share structure with their earlier versions.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elements {
     /// `type ipv4_addr` or `ipv6_addr`: single addresses (/32, /128) in a hash.
     Addresses(OrdSet<IpNet>),
