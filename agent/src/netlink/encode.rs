@@ -39,9 +39,6 @@ pub enum Unencodable {
     /// An address of the other family.
     #[error("an address is not of the family of its table")]
     Family,
-    /// A log prefix is too long.
-    #[error("a log prefix must have at most 127 bytes")]
-    LogPrefix,
     /// A rule is too long.
     #[error("a rule must have at most 128 expressions")]
     TooManyExpressions,
@@ -64,7 +61,9 @@ pub fn encode(
     let place = Place { operation: index, part: 0 };
     let at = |unencodable| (place, unencodable);
     match operation {
-        Operation::AddTable(family) => batch.object(place, &table(*family), MsgType::Add, flag::CREATE, |_| {}),
+        Operation::AddTable(family) => {
+            batch.object(place, &table(*family), MsgType::Add, flag::CREATE, |_| {})
+        }
         Operation::DeleteTable(family) => batch.object(place, &table(*family), MsgType::Del, 0, |_| {}),
         Operation::AddChain(family, chain) => add_chain(batch, place, *family, chain).map_err(at)?,
         Operation::DeleteChain(family, chain) => {
