@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    name::ChainName,
-    nft::Ruleset,
-    origin::Origin,
-    packet::Packet,
-};
+use crate::{name::ChainName, nft::Ruleset, origin::Origin, packet::Packet};
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
