@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// All policy that concerns one node.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodePolicy {
     /// The endpoints of this node, by pod.
     pub endpoints: OrdMap<ObjectName, Arc<Endpoint>>,
@@ -159,8 +159,17 @@ pub enum AddressSetKey {
     },
 }
 
+impl AddressSetKey {
+    /// The selector whose endpoints (and, without a port, network sets) the set is about.
+    pub fn selector(&self) -> &SelectorId {
+        match self {
+            Self::Selector(selector) | Self::NamedPort { selector, .. } => selector,
+        }
+    }
+}
+
 /// An address set.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressSet {
     /// The canonical text of its selector (and the name of the port), for people.
     pub description: Arc<str>,
@@ -169,7 +178,7 @@ pub struct AddressSet {
 }
 
 /// What an address set holds. The sets share structure with their earlier versions.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Members {
     /// Addresses (as /32 and /128) and networks, as their owners gave them: they may overlap.
     Nets(PerFamily<OrdSet<IpNet>>),

@@ -45,3 +45,5 @@ pub mod diff;
 
 pub mod evaluate;
 pub mod packet;
+
+pub mod verdict;

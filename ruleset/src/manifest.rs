@@ -2,7 +2,11 @@
 //!
 //! Interface that the rest of the project relies on; to be filled in.
 
-use crate::{event::Event, finding::{Finding, Location}, resource::ResourceKey};
+use crate::{
+    event::Event,
+    finding::{Finding, Location},
+    resource::ResourceKey,
+};
 
 /// The contents of a directory of manifests, file by file.
 ///

@@ -26,7 +26,7 @@ use crate::{
 pub const TABLE: &str = "ferrule";
 
 /// Everything that Ferrule keeps in nf_tables.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ruleset {
     /// `table ip ferrule` and `table ip6 ferrule`. Both always exist.
     pub tables: PerFamily<Table>,
@@ -40,7 +40,7 @@ impl Ruleset {
 }
 
 /// One table.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// Its chains.
     pub chains: OrdMap<ChainName, Arc<Chain>>,

@@ -10,7 +10,7 @@ use crate::{
 
 /// Batches to be committed one after the other. Deleting a set or chain that rules have just stopped using stands in a later batch than the change of
 /// those rules, because a packet that is still on the old rules would look into a set of the new generation.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transaction {
     /// In order; none is empty.
     pub batches: Vec<Batch>,
@@ -24,14 +24,14 @@ impl Transaction {
 }
 
 /// Operations that the kernel commits together or not at all. Both families may take part in one batch.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// In order.
     pub operations: Vec<Operation>,
 }
 
 /// One change of one object. Objects travel as the shared units they are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Make sure that our table exists.
     AddTable(Family),
@@ -66,8 +66,27 @@ pub enum Operation {
     DeleteElements(Family, Arc<Set>, Vec<Element>),
 }
 
+impl Operation {
+    /// The family whose table it changes.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::AddTable(family)
+            | Self::DeleteTable(family)
+            | Self::AddChain(family, _)
+            | Self::DeleteChain(family, _)
+            | Self::AppendRules(family, _)
+            | Self::FlushChain(family, _)
+            | Self::EditRules { family, .. }
+            | Self::AddSet(family, _)
+            | Self::DeleteSet(family, _)
+            | Self::AddElements(family, ..)
+            | Self::DeleteElements(family, ..) => *family,
+        }
+    }
+}
+
 /// A change of one rule of a chain. Places count from 0 in the chain as it was before the edits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleEdit {
     /// Delete the rule at this place.
     Delete(usize),

@@ -1,0 +1,178 @@
+//! The cluster: who is where, and the ruleset of every node that was asked for.
+
+use std::{cell::OnceCell, collections::BTreeMap, net::IpAddr};
+
+use crate::{
+    address::{Family, PerFamily},
+    compile::Options,
+    name::{NodeName, ObjectName},
+    packet::Payload,
+    resource::{Pod, PodState, Resource, ResourceKey},
+    store::Store,
+    verdict::{
+        Answer, Decision, Flow, FlowError, Peer, Verdict,
+        end::{self, End, Owner},
+        node::Node,
+        route::{Crossing, Route},
+    },
+};
+
+/// Everything that is known of a cluster, ready to be asked about flows.
+///
+/// The ruleset of a node is compiled when the first flow crosses it, and kept.
+#[derive(Debug)]
+pub struct Cluster {
+    store: Store,
+    options: Options,
+    nodes: BTreeMap<NodeName, KnownNode>,
+    owners: BTreeMap<IpAddr, Owner>,
+}
+
+/// A node that an object names.
+#[derive(Debug, Default)]
+struct KnownNode {
+    addresses: Vec<IpAddr>,
+    compiled: OnceCell<Node>,
+}
+
+impl Cluster {
+    /// The cluster of these objects; `options` are those of the agents on all nodes. The store's links are not looked at.
+    pub fn new(store: Store, options: Options) -> Self {
+        let mut cluster = Self { store, options, nodes: BTreeMap::new(), owners: BTreeMap::new() };
+        for resource in cluster.store.resources() {
+            match resource {
+                Resource::Node(node) => {
+                    let known = cluster.nodes.entry(node.name.clone()).or_default();
+                    // What the Node object says goes before what its host-network pods say.
+                    known.addresses.splice(0..0, node.addresses.iter().copied());
+                }
+                Resource::Pod(pod) => {
+                    let Some(node) = &pod.node else { continue };
+                    let known = cluster.nodes.entry(node.clone()).or_default();
+                    if pod.state == PodState::HostNetwork {
+                        known.addresses.extend(&pod.addresses);
+                    }
+                }
+                Resource::Namespace(_)
+                | Resource::ServiceAccount(_)
+                | Resource::Policy(_)
+                | Resource::Tier(_)
+                | Resource::NetworkSet(_) => {}
+            }
+        }
+        cluster.owners = owners(&cluster.store, &cluster.nodes);
+        cluster
+    }
+
+    /// What becomes of a flow.
+    pub fn verdict(&self, flow: &Flow) -> Result<Answer, FlowError> {
+        let payload = flow.payload()?;
+        let (from, to) = (End::of(&flow.from, self)?, End::of(&flow.to, self)?);
+        if let (Owner::Loopback, Peer::Address(address)) = (&from.owner, &flow.from) {
+            return Err(FlowError::LoopbackSender(*address));
+        }
+        match Route::between(&from, &to) {
+            Route::Loopback => Ok(Answer::of(vec![Decision::loopback(from.pod().cloned())])),
+            Route::NoPolicy => Ok(Answer::of(vec![Decision::no_policy()])),
+            Route::Hooks(crossings) => {
+                let (source, destination) = end::addresses(flow, &from, &to)?;
+                self.cross(&crossings, source, destination, payload).map(Answer::of)
+            }
+        }
+    }
+
+    /// The decisions at each hook, up to the one that drops the packet.
+    fn cross(
+        &self,
+        crossings: &[Crossing],
+        source: IpAddr,
+        destination: IpAddr,
+        payload: Payload,
+    ) -> Result<Vec<Decision>, FlowError> {
+        let mut path = Vec::new();
+        for crossing in crossings {
+            path.extend(self.node(&crossing.node)?.judge(crossing, source, destination, payload));
+            if path.iter().any(|decision: &Decision| decision.verdict == Verdict::Deny) {
+                break;
+            }
+        }
+        Ok(path)
+    }
+
+    /// Whether a Node object or a pod names the node.
+    pub fn knows_node(&self, node: &NodeName) -> bool {
+        self.nodes.contains_key(node)
+    }
+
+    /// The objects it is made of.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn node(&self, name: &NodeName) -> Result<&Node, FlowError> {
+        let known = self.nodes.get(name).ok_or_else(|| FlowError::UnknownNode(name.clone()))?;
+        Ok(known.compiled.get_or_init(|| Node::new(name, &self.store, &self.options)))
+    }
+
+    fn pod(&self, name: &ObjectName) -> Result<&Pod, FlowError> {
+        match self.store.get(&ResourceKey::Pod(name.clone())) {
+            Some(Resource::Pod(pod)) => Ok(pod),
+            _ => Err(FlowError::UnknownPod(name.clone())),
+        }
+    }
+
+    pub(super) fn owner_of_pod(&self, name: &ObjectName) -> Result<Owner, FlowError> {
+        owner(self.pod(name)?)
+    }
+
+    pub(super) fn owner_of_address(&self, address: &IpAddr) -> Owner {
+        match self.owners.get(address) {
+            Some(owner) => owner.clone(),
+            None if address.is_loopback() => Owner::Loopback,
+            None => Owner::Outside,
+        }
+    }
+
+    pub(super) fn pod_addresses(&self, name: &ObjectName) -> PerFamily<Option<IpAddr>> {
+        self.pod(name).map(|pod| first_of_each(&pod.addresses)).unwrap_or_default()
+    }
+
+    pub(super) fn node_addresses(&self, name: &NodeName) -> PerFamily<Option<IpAddr>> {
+        self.nodes.get(name).map(|node| first_of_each(&node.addresses)).unwrap_or_default()
+    }
+}
+
+/// Who a pod is to the network.
+fn owner(pod: &Pod) -> Result<Owner, FlowError> {
+    let name = &pod.name;
+    match (pod.state, &pod.node) {
+        (PodState::Finished, _) => Err(FlowError::Finished(name.clone())),
+        (_, None) => Err(FlowError::Unscheduled(name.clone())),
+        (PodState::HostNetwork, Some(node)) => Ok(Owner::Node(node.clone())),
+        (PodState::Active | PodState::Unintelligible, Some(node)) => {
+            Ok(Owner::Pod { pod: name.clone(), node: node.clone() })
+        }
+    }
+}
+
+/// Who has which address. Where several claim one, a pod goes before a node, and the lesser name before the greater.
+fn owners(store: &Store, nodes: &BTreeMap<NodeName, KnownNode>) -> BTreeMap<IpAddr, Owner> {
+    let mut owners = BTreeMap::new();
+    for resource in store.resources() {
+        let Resource::Pod(pod) = resource else { continue };
+        let Ok(owner @ Owner::Pod { .. }) = owner(pod) else { continue };
+        for address in &pod.addresses {
+            owners.entry(*address).or_insert_with(|| owner.clone());
+        }
+    }
+    for (name, node) in nodes {
+        for address in &node.addresses {
+            owners.entry(*address).or_insert_with(|| Owner::Node(name.clone()));
+        }
+    }
+    owners
+}
+
+fn first_of_each(addresses: &[IpAddr]) -> PerFamily<Option<IpAddr>> {
+    PerFamily::from_fn(|family| addresses.iter().copied().find(|address| Family::of(address) == family))
+}

@@ -1,0 +1,75 @@
+//! One node of the cluster: its policy and its ruleset, and what the ruleset makes of a packet.
+
+use std::net::IpAddr;
+
+use crate::{
+    compile::{self, Options},
+    evaluate::evaluate,
+    event::Event,
+    ir::NodePolicy,
+    links::InterfacePrefix,
+    name::{InterfaceName, NodeName, ObjectName},
+    nft::{Hook, Ruleset},
+    packet::{Packet, Payload, Tracking},
+    resolve::Resolver,
+    store::Store,
+    verdict::{Decision, route::Crossing},
+};
+
+/// The policy of a node as its agent would program it.
+#[derive(Debug)]
+pub(super) struct Node {
+    policy: NodePolicy,
+    ruleset: Ruleset,
+    prefix: InterfacePrefix,
+    uplink: InterfaceName,
+}
+
+impl Node {
+    /// Resolves and compiles what concerns a node. The pods' interfaces are assumed under the names of Calico's CNI plug-in.
+    pub(super) fn new(name: &NodeName, store: &Store, options: &Options) -> Self {
+        let mut resolver = Resolver::new(name.clone(), options.prefixes.clone());
+        for resource in store.resources() {
+            resolver.apply(Event::Upsert(resource.clone()));
+        }
+        let policy = resolver.resolve();
+        let ruleset = compile::compile(&policy, options);
+        let prefix = options.prefixes.first().cloned().unwrap_or_default();
+        Self { policy, ruleset, prefix, uplink: uplink(&options.prefixes) }
+    }
+
+    /// What the node decides about a packet that crosses it, in order.
+    pub(super) fn judge(
+        &self,
+        crossing: &Crossing,
+        source: IpAddr,
+        destination: IpAddr,
+        payload: Payload,
+    ) -> Vec<Decision> {
+        let network = |side: Hook| (crossing.hook != side).then(|| self.uplink.clone());
+        let packet = Packet {
+            hook: crossing.hook,
+            in_interface: self.interface(crossing.sender.as_ref()).or_else(|| network(Hook::Output)),
+            out_interface: self.interface(crossing.receiver.as_ref()).or_else(|| network(Hook::Input)),
+            source,
+            destination,
+            payload,
+            tracking: Tracking::New,
+        };
+        Decision::of(&evaluate(&self.ruleset, &packet), crossing)
+    }
+
+    fn interface(&self, pod: Option<&ObjectName>) -> Option<InterfaceName> {
+        let pod = pod?;
+        let endpoint = self.policy.endpoints.get(pod);
+        Some(endpoint.map_or_else(|| self.prefix.interface_of(pod), |endpoint| endpoint.interface.clone()))
+    }
+}
+
+/// An interface towards the network: any name that no prefix of workload interfaces begins.
+fn uplink(prefixes: &[InterfacePrefix]) -> InterfaceName {
+    let usual = std::iter::once("eth0".to_owned());
+    let others = ('a'..='z').map(|letter| format!("{letter}uplink"));
+    let free = |name: &String| !prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
+    InterfaceName::new(usual.chain(others).find(free).unwrap_or_else(|| "uplink".to_owned()))
+}

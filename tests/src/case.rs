@@ -1,0 +1,142 @@
+//! A case: a folder with objects, flows with their expected verdicts, and the text of the ruleset that they compile to.
+//!
+//! ```text
+//! cases/<behaviour>/*.yaml          what the cluster holds; the first line of the first file says what is shown and why it is so
+//!                   flows.txt       one line per expectation, see [`line`]
+//!                   environment     optional: FERRULE_… settings of the agent, one NAME=VALUE per line
+//!                   ruleset.nft     what `ferrule render` prints for each node (written by UPDATE_EXPECT=1)
+//! ```
+
+pub mod line;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{cluster::Cluster, probe::Delivery, probe::Probe};
+use line::Line;
+
+/// A case as its folder holds it.
+#[derive(Debug)]
+pub struct Case {
+    /// The name of the folder.
+    pub name: String,
+    /// The folder; a directory of manifests as well.
+    pub directory: PathBuf,
+    /// Its nodes and pods.
+    pub cluster: Cluster,
+    /// Settings of the agent as environment variables.
+    pub environment: Vec<(String, String)>,
+    /// What is expected, flow by flow.
+    pub questions: Vec<Question>,
+}
+
+/// One flow of a case, in one family.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The place of the expectation in `flows.txt`, from 1.
+    pub number: usize,
+    /// The line it is one instance of.
+    pub line: Line,
+    /// The request as a packet.
+    pub probe: Probe,
+}
+
+impl Case {
+    /// Reads a case.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let name =
+            directory.file_name().and_then(|name| name.to_str()).context("name of the case")?.to_owned();
+        let cluster = Cluster::read(directory)?;
+        let flows = directory.join("flows.txt");
+        let text = fs::read_to_string(&flows).with_context(|| format!("read {}", flows.display()))?;
+        let mut questions = Vec::new();
+        for (number, text) in (1..).zip(text.lines()) {
+            let place = || format!("{}:{number}: {text}", flows.display());
+            for line in Line::parse(text).with_context(place)? {
+                let probes = line.probes(&cluster).with_context(place)?;
+                questions.extend(probes.into_iter().map(|probe| Question {
+                    number,
+                    line: line.clone(),
+                    probe,
+                }));
+            }
+        }
+        ensure!(!questions.is_empty(), "{} expects nothing", flows.display());
+        let environment = environment(&directory.join("environment"))?;
+        Ok(Self { name, directory: directory.to_owned(), cluster, environment, questions })
+    }
+
+    /// Every case of this repository, in order; only those whose names contain `CASE`, if that is set in the environment.
+    pub fn all() -> Result<Vec<Self>> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+        let wanted = std::env::var("CASE").unwrap_or_default();
+        let mut folders = BTreeSet::new();
+        for entry in fs::read_dir(&root).with_context(|| format!("read {}", root.display()))? {
+            folders.insert(entry?.path());
+        }
+        let folders = folders.iter().filter(|folder| folder.to_string_lossy().contains(&wanted));
+        let cases: Vec<_> = folders.map(|folder| Self::read(folder)).collect::<Result<_>>()?;
+        ensure!(!cases.is_empty(), "no case {wanted:?} in {}", root.display());
+        Ok(cases)
+    }
+
+    /// Addresses that flows name and that belong to no pod and no node.
+    pub fn outside(&self) -> BTreeSet<IpAddr> {
+        let ends =
+            self.questions.iter().flat_map(|question| [question.probe.source, question.probe.destination]);
+        ends.filter(|address| self.cluster.owner(*address) == crate::cluster::Place::Outside).collect()
+    }
+
+    /// A failure in words: what was expected, what a judge said instead, and how to look closer.
+    pub fn report(&self, judge: &str, question: &Question, said: &str) -> String {
+        let Question { number, line, probe } = question;
+        let case = &self.name;
+        let eval = line.eval_arguments(probe);
+        format!(
+            "{case}, flows.txt:{number}: {line}\n  \
+             {} -> {}: expected {}, {judge}: {said}\n  \
+             to debug: ferrule eval --manifests {} {eval}\n            \
+             PAUSE=60 CASE={case} cargo test -p ferrule-tests --test cases packets, then: ip netns exec fe-… nft list ruleset",
+            probe.source,
+            probe.destination,
+            line.expectation(),
+            self.directory.display(),
+        )
+    }
+}
+
+impl Question {
+    /// The verdict in the words of a line.
+    pub fn expected(&self) -> &'static str {
+        verdict(self.probe.expected)
+    }
+}
+
+/// A delivery in the words of a line.
+pub fn verdict(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Arrived => "allow",
+        Delivery::Lost => "deny",
+    }
+}
+
+/// Reads NAME=VALUE lines; no file, no lines.
+fn environment(file: &Path) -> Result<Vec<(String, String)>> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let pair = |line: &str| {
+        let (name, value) =
+            line.split_once('=').with_context(|| format!("{}: no NAME=VALUE: {line}", file.display()))?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    lines.map(pair).collect()
+}

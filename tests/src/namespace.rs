@@ -1,0 +1,222 @@
+//! Network namespaces that live as long as a value.
+//!
+//! A namespace is created by a thread of its own, kept by a bind mount under `/run/netns` (so that `ip netns exec` works for a person who debugs), and
+//! removed on drop, by unwinding too. What a killed test run left behind is swept when the next one starts: the name holds the process id.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::{fd::AsRawFd, unix::process::CommandExt},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Once,
+    thread,
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::{
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, setns, unshare},
+};
+
+/// Where `ip netns` looks for named namespaces.
+const DIRECTORY: &str = "/run/netns";
+
+/// A network namespace of our own.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+    handle: File,
+}
+
+impl Namespace {
+    /// Creates the namespace `fe-<pid>-<name>`. Needs CAP_SYS_ADMIN; without it, and if the name is taken, an error.
+    pub fn create(name: &str) -> Result<Self> {
+        static SWEEP: Once = Once::new();
+        fs::create_dir_all(DIRECTORY).with_context(|| format!("create {DIRECTORY}"))?;
+        SWEEP.call_once(sweep);
+        let name = format!("fe-{}-{name}", std::process::id());
+        let path = Path::new(DIRECTORY).join(&name);
+        File::create_new(&path).with_context(|| format!("namespace {name} exists"))?;
+        let created = thread::scope(|scope| scope.spawn(|| unshare_onto(&path)).join());
+        let handle = created.map_err(|_| anyhow!("thread of namespace {name} panicked")).flatten();
+        let handle = handle.with_context(|| format!("create network namespace {name} (are you root?)"));
+        if handle.is_err() {
+            fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+        Ok(Self { handle: handle?, name })
+    }
+
+    /// The name for `ip netns exec`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs a closure in the namespace, in a thread of its own. Sockets that it opens stay in the namespace wherever they are used later.
+    ///
+    /// # Panics
+    /// If the closure panics, or if the namespace cannot be entered.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let entered = || {
+            setns(&self.handle, CloneFlags::CLONE_NEWNET).expect("enter a namespace of our own");
+            work()
+        };
+        match thread::scope(|scope| scope.spawn(entered).join()) {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// A command whose process will be in the namespace, and will be killed when the thread that starts it ends.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
+        let handle = self.handle.try_clone().context("duplicate a namespace handle")?;
+        let mut command = Command::new(program);
+        let enter = move || {
+            // SAFETY: both are plain system calls on values that this closure owns; neither allocates nor takes a lock.
+            let failed = unsafe {
+                libc::setns(handle.as_raw_fd(), libc::CLONE_NEWNET) != 0
+                    || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0
+            };
+            if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+        };
+        // SAFETY: the closure keeps to what is allowed between fork and exec, see above.
+        unsafe { command.pre_exec(enter) };
+        Ok(command)
+    }
+
+    /// Runs a program in the namespace with a text as its standard input; its standard output. An exit code other than 0 is an error with what it said.
+    pub fn execute(&self, program: &str, arguments: &[&str], input: &str) -> Result<String> {
+        self.start(program, arguments, input)?.finish()
+    }
+
+    /// Starts what [`Self::execute`] runs, without waiting for its end.
+    pub fn start(&self, program: &str, arguments: &[&str], input: &str) -> Result<Running> {
+        let mut file = tempfile::tempfile().context("file for standard input")?;
+        io::Write::write_all(&mut file, input.as_bytes())?;
+        io::Seek::rewind(&mut file)?;
+        let mut command = self.command(program)?;
+        command
+            .args(arguments)
+            .stdin(file)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        let what = format!("{program} {} in {}", arguments.join(" "), self.name);
+        let child = command.spawn().with_context(|| format!("start {what}"))?;
+        Ok(Running { child, what, input: input.to_owned() })
+    }
+
+    /// Sets a sysctl of the namespace, such as `net/ipv4/ip_forward`.
+    pub fn set(&self, settings: &[(&str, &str)]) -> Result<()> {
+        self.run(|| {
+            for (key, value) in settings {
+                let path = Path::new("/proc/sys").join(key);
+                fs::write(&path, value).with_context(|| format!("set {key} to {value} in {}", self.name))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn path(&self) -> PathBuf {
+        Path::new(DIRECTORY).join(&self.name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path()) {
+            eprintln!("namespace {} stays behind: {error}", self.name);
+        }
+    }
+}
+
+/// A program that runs in a namespace.
+#[derive(Debug)]
+pub struct Running {
+    child: std::process::Child,
+    what: String,
+    input: String,
+}
+
+impl Running {
+    /// Waits for its end; its standard output. An exit code other than 0 is an error with what it said and what it was told.
+    pub fn finish(self) -> Result<String> {
+        let output = self.child.wait_with_output().with_context(|| format!("wait for {}", self.what))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} ({}): {said}\ninput:\n{}", self.what, output.status, self.input);
+        String::from_utf8(output.stdout).with_context(|| format!("output of {}", self.what))
+    }
+}
+
+/// Moves the calling thread, which must have no other use, into a new namespace and mounts that on the path.
+fn unshare_onto(path: &Path) -> Result<File> {
+    unshare(CloneFlags::CLONE_NEWNET).context("unshare(CLONE_NEWNET)")?;
+    let namespace = Path::new("/proc/thread-self/ns/net");
+    mount(Some(namespace), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).context("bind mount")?;
+    File::open(path).context("open the namespace")
+}
+
+/// Takes the mount and its file away.
+fn remove(path: &Path) -> Result<()> {
+    let unmounted = umount2(path, MntFlags::MNT_DETACH);
+    fs::remove_file(path)?;
+    Ok(unmounted?)
+}
+
+/// Removes all namespaces of this process, for a process that is about to end out of turn.
+pub fn remove_own() {
+    remove_where(|owner| owner == std::process::id());
+}
+
+/// Removes namespaces of test processes that no longer exist.
+fn sweep() {
+    remove_where(|owner| !Path::new("/proc").join(owner.to_string()).exists());
+}
+
+fn remove_where(unwanted: impl Fn(u32) -> bool) {
+    for entry in fs::read_dir(DIRECTORY).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner =
+            name.to_str().and_then(|name| name.strip_prefix("fe-")?.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(&unwanted) {
+            // Another test process may sweep at the same time; whoever comes second finds nothing.
+            remove(&entry.path()).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_empty_and_is_removed_on_drop_and_on_panic() {
+        let namespace = Namespace::create("empty").unwrap();
+        let links = namespace.execute("ip", &["-br", "link"], "").unwrap();
+        assert_eq!(links.lines().count(), 1, "only the loopback: {links}");
+        let path = namespace.path();
+        assert!(path.exists());
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _held = namespace;
+            panic!("on purpose");
+        }));
+        assert!(unwound.is_err());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn sockets_and_processes_are_inside() {
+        let namespace = Namespace::create("inside").unwrap();
+        let own = fs::read_link("/proc/thread-self/ns/net").unwrap();
+        assert_ne!(namespace.run(|| fs::read_link("/proc/thread-self/ns/net").unwrap()), own);
+        let child = namespace.execute("readlink", &["/proc/self/ns/net"], "").unwrap();
+        assert_ne!(child.trim(), own.to_str().unwrap());
+        assert_eq!(fs::read_link("/proc/thread-self/ns/net").unwrap(), own, "the caller stays where it was");
+    }
+
+    #[test]
+    fn a_taken_name_is_an_error_and_keeps_the_first() {
+        let first = Namespace::create("taken").unwrap();
+        assert!(Namespace::create("taken").is_err());
+        assert!(first.path().exists());
+    }
+}
