@@ -12,10 +12,11 @@
 //! * Nothing here shares code with the compiler that it judges.
 
 pub mod agent;
-pub mod case;
 pub mod bench;
+pub mod case;
 pub mod cluster;
 pub mod conntrack;
+pub mod decider;
 pub mod namespace;
 pub mod packet;
 pub mod probe;

@@ -30,7 +30,13 @@ pub struct Route {
 
 impl Route {
     /// Sockets for traffic from `source` in one namespace to `destination` in the other, through `node`.
-    pub fn new(node: Namespace, client: Namespace, server: Namespace, source: std::net::IpAddr, destination: SocketAddr) -> Result<Self> {
+    pub fn new(
+        node: Namespace,
+        client: Namespace,
+        server: Namespace,
+        source: std::net::IpAddr,
+        destination: SocketAddr,
+    ) -> Result<Self> {
         let receiver = server.run(|| UdpSocket::bind(destination)).context("bind the receiver")?;
         receiver.set_nonblocking(true)?;
         Ok(Self { client, server, receiver, source, destination, _node: node })
@@ -48,7 +54,10 @@ impl Route {
         let flows: Vec<UdpSocket> = (0..BATCH).map(|_| self.flow()).collect::<Result<_>>()?;
         let nanoseconds = cpu_time(|| flows.iter().try_for_each(|flow| flow.send(&[0; 64]).map(drop)))?;
         let arrived = self.drain();
-        anyhow::ensure!(arrived == BATCH, "{arrived} of {BATCH} packets arrived: what is measured is not the allowed path");
+        anyhow::ensure!(
+            arrived == BATCH,
+            "{arrived} of {BATCH} packets arrived: what is measured is not the allowed path"
+        );
         Ok(nanoseconds / BATCH as f64)
     }
 
@@ -104,7 +113,9 @@ pub fn measure(routes: &[Route]) -> Result<PathCosts> {
     let mut established = Ratios::new(routes.len());
     let mut new_flow = Ratios::new(routes.len());
     for _ in 0..ROUNDS {
-        established.round(routes.iter().zip(&flows).map(|(route, flow)| route.established(flow)).collect::<Result<_>>()?);
+        established.round(
+            routes.iter().zip(&flows).map(|(route, flow)| route.established(flow)).collect::<Result<_>>()?,
+        );
         new_flow.round(routes.iter().map(Route::new_flow).collect::<Result<_>>()?);
     }
     Ok(PathCosts { established, new_flow })

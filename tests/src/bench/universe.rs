@@ -49,7 +49,8 @@ impl Scale {
 
     /// All objects as one list.
     pub fn manifests(&self) -> String {
-        let mut items: Vec<Value> = (0..self.namespaces).map(|index| namespace(&format!("ns-{index}"))).collect();
+        let mut items: Vec<Value> =
+            (0..self.namespaces).map(|index| namespace(&format!("ns-{index}"))).collect();
         items.push(namespace("peers"));
         items.extend((0..self.local_pods).map(|index| self.local_pod(index)));
         items.extend((0..self.peers).map(|index| self.peer(index)));
@@ -64,7 +65,13 @@ impl Scale {
 
     /// A pod elsewhere, of the group of every rule.
     pub fn peer(&self, index: usize) -> Value {
-        pod("peers", &format!("peer-{index}"), "node-b", &address([10, 200, 0, 0], index), &json!({"peer": "true"}))
+        pod(
+            "peers",
+            &format!("peer-{index}"),
+            "node-b",
+            &address([10, 200, 0, 0], index),
+            &json!({"peer": "true"}),
+        )
     }
 
     fn policy(&self, index: usize) -> Value {
