@@ -20,4 +20,6 @@ pub mod decider;
 pub mod namespace;
 pub mod packet;
 pub mod probe;
+pub mod rig;
+pub mod stream;
 pub mod topology;
