@@ -1,1 +1,21 @@
-#![allow(missing_docs)]
+//! The node agent: sources of facts, the loop that keeps the kernel in step with them, and what it tells of itself.
+//!
+//! ```text
+//! source::manifests ─┐
+//! source::links ─────┴─Message→ agent::Agent ─Transaction→ agent::Dataplane (kernel thread)
+//!                                   └─ Status → health     └─ Metrics → health
+//! ```
+//!
+//! Architecture invariants:
+//! * One task owns the resolver, the compiler and the memory of what the kernel holds; there is no lock around them.
+//! * Nothing is written to the kernel before every source is in sync.
+//! * No policy is understood here; that is done in `ferrule-ruleset`.
+//! * No program is executed.
+
+pub mod agent;
+pub mod config;
+pub mod health;
+pub mod logging;
+pub mod metrics;
+pub mod source;
+pub mod status;

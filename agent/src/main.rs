@@ -1,1 +1,112 @@
-fn main() {}
+//! `ferrule-agent`: keeps the network policy of a node's pods enforced.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context as _;
+use ferrule_agent::{
+    agent::{Agent, Reconciler},
+    config::{Config, ConfigError, Task},
+    dataplane::Kernel,
+    health::{Pages, Responder},
+    logging,
+    metrics::Metrics,
+    source::{links, manifests},
+    status::Status,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+/// How many messages of the sources may wait for the loop.
+const INBOX: usize = 64;
+
+/// Exit codes of the command line (0 is for what went well).
+const USAGE: u8 = 2;
+const COULD_NOT_RUN: u8 = 3;
+
+fn main() -> ExitCode {
+    let (task, logging) = match Task::parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(ConfigError::CommandLine(error)) => error.exit(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return USAGE.into();
+        }
+    };
+    logging::init(logging);
+    match carry_out(task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            COULD_NOT_RUN.into()
+        }
+    }
+}
+
+fn carry_out(task: Task) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match task {
+            Task::Run(config) => run(config).await,
+            Task::Cleanup => cleanup().await,
+        }
+    })
+}
+
+async fn cleanup() -> anyhow::Result<()> {
+    let mut kernel = Kernel::start().context("cannot talk to nf_tables")?;
+    kernel.cleanup().await.context("cannot remove our tables")?;
+    tracing::info!("nothing of ours is left in the kernel; nothing is enforced");
+    Ok(())
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    tracing::info!(
+        node = %config.node, manifests = %config.manifests.display(), health = %config.health_address,
+        version = env!("CARGO_PKG_VERSION"), "starting"
+    );
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let metrics = Arc::new(Metrics::new());
+    let (status, _) = watch::channel(Status::new(config.node.clone(), Instant::now()));
+    serve(&config, &status, &metrics).await?;
+
+    let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
+    let (sender, inbox) = mpsc::channel(INBOX);
+    let (locations, mut manifests) = manifests::start(&config.manifests, sender.clone())?;
+    let mut links = links::start(sender).context("cannot talk to rtnetlink")?;
+    let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
+    let agent = Agent::new(reconciler, inbox, status, locations, metrics);
+
+    tokio::select! {
+        result = agent.run() => match result? {},
+        () = manifests.wait() => anyhow::bail!("the manifests are not read any more"),
+        () = links.wait() => anyhow::bail!("the links are not followed any more"),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("ending; the rules stay in force");
+    Ok(())
+}
+
+async fn serve(
+    config: &Config,
+    status: &watch::Sender<Status>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<()> {
+    let addresses = match config.metrics_address {
+        None => vec![(config.health_address, Pages::Both)],
+        Some(address) if address == config.health_address => vec![(address, Pages::Both)],
+        Some(address) => vec![(config.health_address, Pages::Health), (address, Pages::Metrics)],
+    };
+    for (address, pages) in addresses {
+        let listener = Responder::bind(address).await.with_context(|| {
+            format!("cannot listen on {address}; is another agent at work in this network namespace?")
+        })?;
+        let responder = Responder { status: status.subscribe(), metrics: Arc::clone(metrics), pages };
+        tokio::spawn(responder.serve(listener));
+    }
+    Ok(())
+}

@@ -6,9 +6,11 @@
 
 mod address_set;
 mod endpoint;
+mod group;
 mod name;
 mod options;
 mod policy;
+mod port_index;
 mod rendered;
 mod rule;
 mod skeleton;
@@ -26,6 +28,7 @@ use std::{
 use imbl::OrdMap;
 
 use address_set::{RenderedSet, changes};
+use group::{Groups, Surroundings};
 use rendered::{Assembly, Rendered};
 
 use crate::{
@@ -51,6 +54,7 @@ pub struct Compiler {
     /// The policies that refer to a set: rendered again when the set gets another name.
     referrers: BTreeMap<AddressSetKey, BTreeSet<PolicyKey>>,
     policies: BTreeMap<PolicyKey, Rendered>,
+    groups: Groups,
     endpoints: BTreeMap<ObjectName, Rendered>,
     dispatch: BTreeMap<Direction, OrdMap<InterfaceName, Verdict>>,
     dispatch_sets: Rendered,
@@ -74,6 +78,7 @@ impl Compiler {
             sets: BTreeMap::new(),
             referrers: BTreeMap::new(),
             policies: BTreeMap::new(),
+            groups: Groups::default(),
             endpoints: BTreeMap::new(),
             dispatch: Direction::ALL.into_iter().map(|direction| (direction, OrdMap::new())).collect(),
             dispatch_sets: Rendered::default(),
@@ -164,35 +169,39 @@ impl Compiler {
         };
     }
 
-    /// Renders the endpoints that changed, and those in one of whose tiers a policy with pass rules did.
+    /// Renders the endpoints that changed, and those whose group did.
     fn render_endpoints(&mut self, last: &NodePolicy, policy: &NodePolicy, stale: &BTreeSet<PolicyKey>) {
-        let mut affected: BTreeSet<ObjectName> =
-            changes(&last.endpoints, &policy.endpoints).map(|(pod, _)| pod.clone()).collect();
-        let inlined = |key: &PolicyKey| {
-            let versions = [last.policies.get(key), policy.policies.get(key)];
-            versions
-                .into_iter()
-                .flatten()
-                .any(|policy| Direction::ALL.iter().any(|way| tier::passes(policy, *way, &self.options)))
-        };
-        let inlined: BTreeSet<&PolicyKey> = stale.iter().filter(|key| inlined(key)).collect();
-        if !inlined.is_empty() {
-            let uses = |endpoint: &Endpoint| {
-                let steps =
-                    Direction::ALL.into_iter().flat_map(|direction| &endpoint.verdicts(direction).tiers);
-                steps.flat_map(|step| &step.policies).any(|key| inlined.contains(key))
-            };
-            affected.extend(
-                policy.endpoints.iter().filter(|(_, endpoint)| uses(endpoint)).map(|(pod, _)| pod.clone()),
-            );
+        let set_name = |family: Family, key: &AddressSetKey| set_name(&self.sets, family, key);
+        let around = Surroundings { policies: &policy.policies, options: &self.options, set_name: &set_name };
+        let mut affected: BTreeSet<ObjectName> = BTreeSet::new();
+        for (pod, now) in changes(&last.endpoints, &policy.endpoints) {
+            affected.insert(pod.clone());
+            for direction in Direction::ALL {
+                // Joining first, so that a group whose only member changes in another way is not rendered anew.
+                let (before, now) = (
+                    last.endpoints.get(pod).map(|it| it.verdicts(direction)),
+                    now.map(|it| it.verdicts(direction)),
+                );
+                if before == now {
+                    continue;
+                }
+                if let Some(now) = now {
+                    self.groups.join(pod, direction, now, around, &mut self.assembly);
+                }
+                if let Some(before) = before {
+                    self.groups.leave(pod, direction, before, &mut self.assembly);
+                }
+            }
         }
-        if affected.is_empty() {
-            return;
+        if !stale.is_empty() {
+            affected.extend(self.groups.refresh(stale, around, &mut self.assembly));
         }
         for pod in &affected {
-            self.render_endpoint(pod, last.endpoints.get(pod), policy.endpoints.get(pod), policy);
+            self.render_endpoint(pod, last.endpoints.get(pod), policy.endpoints.get(pod));
         }
-        self.render_dispatch();
+        if !affected.is_empty() {
+            self.render_dispatch();
+        }
     }
 
     fn render_endpoint(
@@ -200,9 +209,8 @@ impl Compiler {
         pod: &ObjectName,
         before: Option<&Arc<Endpoint>>,
         now: Option<&Arc<Endpoint>>,
-        policy: &NodePolicy,
     ) {
-        let rendered = now.map(|endpoint| self.endpoint_units(endpoint, policy));
+        let rendered = now.map(|endpoint| self.endpoint_units(endpoint));
         self.assembly.exchange(self.endpoints.get(pod), rendered.as_ref());
         match rendered {
             Some(rendered) => self.endpoints.insert(pod.clone(), rendered),
@@ -211,38 +219,21 @@ impl Compiler {
         for (direction, map) in &mut self.dispatch {
             let ours = Verdict::Goto(name::endpoint(pod, *direction));
             // An interface that has passed on to another endpoint in this round is not taken away from it.
-            if let Some(endpoint) = before {
-                if map.get(&endpoint.interface) == Some(&ours) {
-                    map.remove(&endpoint.interface);
-                }
+            if let Some(before) = before.filter(|before| map.get(&before.interface) == Some(&ours)) {
+                map.remove(&before.interface);
             }
             if let Some(endpoint) = now {
-                map.insert(endpoint.interface.clone(), ours.clone());
+                map.insert(endpoint.interface.clone(), ours);
             }
         }
     }
 
-    fn endpoint_units(&self, endpoint: &Endpoint, policy: &NodePolicy) -> Rendered {
-        let mut rendered = Rendered::default();
-        for (family, direction) in each_way() {
-            let chain = endpoint::chain(endpoint, direction, family, &policy.policies, &self.options);
-            rendered.chains.push((family, Arc::new(chain)));
-            for step in &endpoint.verdicts(direction).tiers {
-                if !tier::has_own_chain(step, direction, &policy.policies, &self.options) {
-                    continue;
-                }
-                let rules = tier::own_chain(step, direction, &policy.policies, &self.options, |policy| {
-                    let unit = policy::rules(policy, direction, family, &self.options, &|set| {
-                        set_name(&self.sets, family, set)
-                    });
-                    rendered.sets.extend(unit.listed.into_iter().map(|set| (family, set)));
-                    unit.rules
-                });
-                let chain = crate::nft::Chain { name: name::tier(step, direction), base: None, rules };
-                rendered.chains.push((family, Arc::new(chain)));
-            }
-        }
-        rendered
+    fn endpoint_units(&self, endpoint: &Endpoint) -> Rendered {
+        let chains = each_way().map(|(family, direction)| {
+            let steps = self.groups.steps(direction, endpoint.verdicts(direction), family);
+            (family, Arc::new(endpoint::chain(endpoint, direction, family, steps, &self.options)))
+        });
+        Rendered { chains: chains.collect(), sets: Vec::new() }
     }
 
     fn render_dispatch(&mut self) {

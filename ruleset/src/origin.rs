@@ -40,6 +40,11 @@ pub enum Origin {
         /// The endpoint's policies in that tier, whose rules all missed.
         policies: Vec<PolicyKey>,
     },
+    /// The namespace's profile, which decides where no tier did.
+    Profile {
+        /// The direction.
+        direction: Direction,
+    },
     /// A policy that the kernel refused or that could not be compiled; all that it governs is closed.
     StandIn {
         /// The policy.
@@ -71,8 +76,6 @@ pub enum Builtin {
     SourceAddress,
     /// From or to a workload interface that no endpoint has.
     UnknownInterface,
-    /// The namespace's profile.
-    Profile,
     /// Neither end is an endpoint of this node.
     NoPolicy,
     /// The node's own traffic to its own pods.
@@ -93,7 +96,6 @@ impl Builtin {
             Self::Invalid => "invalid",
             Self::SourceAddress => "source-address",
             Self::UnknownInterface => "unknown-interface",
-            Self::Profile => "profile",
             Self::NoPolicy => "no-policy",
             Self::HostToOwnPod => "host-to-own-pod",
             Self::EndpointToHost => "endpoint-to-host",
@@ -110,7 +112,7 @@ impl Origin {
             Self::Rule { policy, .. } | Self::Policy { policy, .. } | Self::StandIn { policy, .. } => {
                 Some(policy)
             }
-            Self::EndOfTier { .. } | Self::Endpoint { .. } | Self::Builtin(_) => None,
+            Self::EndOfTier { .. } | Self::Profile { .. } | Self::Endpoint { .. } | Self::Builtin(_) => None,
         }
     }
 }
@@ -127,6 +129,7 @@ impl fmt::Display for Origin {
                 write!(f, "end of tier {tier} {direction}:")?;
                 policies.iter().try_for_each(|policy| write!(f, " {policy}"))
             }
+            Self::Profile { .. } => f.write_str("profile"),
             Self::StandIn { policy, direction } => write!(f, "{policy} {direction}: closed stand-in"),
             Self::Endpoint { role, .. } | Self::Builtin(role) => f.write_str(role.as_str()),
         }

@@ -17,6 +17,7 @@ pub mod case;
 pub mod cluster;
 pub mod conntrack;
 pub mod decider;
+pub mod demo;
 pub mod namespace;
 pub mod packet;
 pub mod probe;

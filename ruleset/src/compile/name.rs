@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     ir::{AddressSetKey, TierStep},
     name::{ChainName, ObjectName, SetName},
+    nft::ProtocolPort,
     policy::{Direction, PolicyKey},
     selector::SelectorId,
 };
@@ -37,6 +38,17 @@ pub(super) fn tier(step: &TierStep, direction: Direction) -> ChainName {
         step.tier,
         digest(&format!("{:?}\n{policies}", step.end))
     )))
+}
+
+/// `ingress/port/<group>/tcp-80`: what the policies of a group say about one port.
+pub(super) fn port(direction: Direction, group: &str, port: ProtocolPort) -> ChainName {
+    let protocol = port.protocol.to_string().to_lowercase();
+    ChainName::new(format!("{direction}/port/{group}/{protocol}-{}", port.port))
+}
+
+/// The map that leads to the chains of [`port`].
+pub(super) fn port_index(direction: Direction, group: &str) -> SetName {
+    SetName::new(format!("{direction}-ports-{group}"))
 }
 
 /// The set of an address set. `kind` tells sets apart that hold the same members in another form.

@@ -13,6 +13,8 @@ pub struct Options {
     pub endpoint_to_host: EndpointToHost,
     /// Whether packets that connection tracking cannot place are dropped.
     pub invalid: InvalidPackets,
+    /// The number of rules in one direction of an endpoint up to which they are walked one by one; with more, a port index precedes them.
+    pub rules_without_index: usize,
     /// Policies that the kernel refused: a closed stand-in takes the place of each.
     pub refused: BTreeSet<PolicyKey>,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             prefixes: vec![InterfacePrefix::default()],
             endpoint_to_host: EndpointToHost::default(),
             invalid: InvalidPackets::default(),
+            rules_without_index: 32,
             refused: BTreeSet::new(),
         }
     }

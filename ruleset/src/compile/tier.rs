@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     Options,
-    endpoint::Policies,
+    group::Surroundings,
     name,
     rendered::{self, verdict_rule},
 };
@@ -26,23 +26,14 @@ pub(super) fn passes(policy: &ActivePolicy, direction: Direction, options: &Opti
 }
 
 /// Whether a tier needs a chain of its own.
-pub(super) fn has_own_chain(
-    step: &TierStep,
-    direction: Direction,
-    policies: &Policies,
-    options: &Options,
-) -> bool {
-    step.policies.iter().filter_map(|key| policies.get(key)).any(|policy| passes(policy, direction, options))
+pub(super) fn has_own_chain(step: &TierStep, direction: Direction, around: Surroundings<'_>) -> bool {
+    let policies = step.policies.iter().filter_map(|key| around.policies.get(key));
+    policies.into_iter().any(|policy| passes(policy, direction, around.options))
 }
 
 /// What an endpoint's chain says about one tier.
-pub(super) fn steps(
-    step: &TierStep,
-    direction: Direction,
-    policies: &Policies,
-    options: &Options,
-) -> Vec<Rule> {
-    if has_own_chain(step, direction, policies, options) {
+pub(super) fn steps(step: &TierStep, direction: Direction, around: Surroundings<'_>) -> Vec<Rule> {
+    if has_own_chain(step, direction, around) {
         let jump = Statement::Verdict(Verdict::Jump(name::tier(step, direction)));
         return vec![rendered::rule([jump], end(step, direction))];
     }
@@ -55,14 +46,13 @@ pub(super) fn steps(
 pub(super) fn own_chain(
     step: &TierStep,
     direction: Direction,
-    policies: &Policies,
-    options: &Options,
+    around: Surroundings<'_>,
     mut inline: impl FnMut(&ActivePolicy) -> Vec<Rule>,
 ) -> Vec<Rule> {
     let mut rules = Vec::new();
     for key in &step.policies {
-        match policies.get(key) {
-            Some(policy) if passes(policy, direction, options) => rules.extend(inline(policy)),
+        match around.policies.get(key) {
+            Some(policy) if passes(policy, direction, around.options) => rules.extend(inline(policy)),
             Some(_) | None => rules.push(jump(key, step, direction)),
         }
     }
@@ -75,7 +65,8 @@ fn jump(policy: &PolicyKey, step: &TierStep, direction: Direction) -> Rule {
     rendered::rule([Statement::Verdict(Verdict::Jump(name::policy(policy, direction)))], origin)
 }
 
-fn end_rule(step: &TierStep, direction: Direction) -> Option<Rule> {
+/// The drop at the end of a tier that isolates.
+pub(super) fn end_rule(step: &TierStep, direction: Direction) -> Option<Rule> {
     match step.end {
         TierAction::Deny => Some(verdict_rule(Verdict::Drop, end(step, direction))),
         TierAction::Pass => None,

@@ -48,16 +48,14 @@ impl Decision {
     /// What the node itself had to say about a packet that it let through: `last` is the rule that did. What only carries on the decision of a pod's
     /// policies is no decision.
     fn of_node(last: Option<&Origin>, crossing: &Crossing, alone: bool) -> Option<Self> {
-        let role = match last {
-            Some(Origin::Builtin(role)) if *role != Builtin::Dispatch => *role,
-            _ => match crossing.hook {
-                Hook::Input => Builtin::EndpointToHost,
-                Hook::Output => Builtin::HostToOwnPod,
-                Hook::Forward => Builtin::Profile,
-            },
+        let role = match (last, crossing.hook) {
+            (Some(Origin::Builtin(Builtin::NeighbourDiscovery)), _) => Builtin::NeighbourDiscovery,
+            (_, Hook::Input) => Builtin::EndpointToHost,
+            (_, Hook::Output) => Builtin::HostToOwnPod,
+            (_, Hook::Forward) if alone => Builtin::NoPolicy,
+            (_, Hook::Forward) => return None,
         };
-        let speaks = alone || role == Builtin::EndpointToHost;
-        speaks.then(|| Self::new(Verdict::Allow, Reason::of_node(role), crossing))
+        Some(Self::new(Verdict::Allow, Reason::of_node(role), crossing))
     }
 
     fn new(verdict: Verdict, reason: Reason, crossing: &Crossing) -> Self {
@@ -84,6 +82,7 @@ impl Decision {
 fn decides(origin: &Origin, wanted: Direction) -> bool {
     match origin {
         Origin::Rule { direction, .. }
+        | Origin::Profile { direction }
         | Origin::EndOfTier { direction, .. }
         | Origin::StandIn { direction, .. } => *direction == wanted,
         Origin::Endpoint { direction, role, .. } => *direction == wanted && *role != Builtin::Dispatch,

@@ -4,13 +4,16 @@
 //! time of the sending thread per packet is the price of the whole path. Batches alternate between the configurations within milliseconds, and ratios
 //! are taken round by round, so that a machine whose speed drifts does not show.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use anyhow::{Context, Result};
-use nix::time::{ClockId, clock_gettime};
+use nix::{
+    sys::socket::{setsockopt, sockopt},
+    time::{ClockId, clock_gettime},
+};
 
 use super::ratio::Ratios;
-use crate::namespace::Namespace;
+use crate::{namespace::Namespace, topology::Topology};
 
 /// Rounds per measurement.
 const ROUNDS: usize = 80;
@@ -19,27 +22,27 @@ const BATCH: usize = 300;
 
 /// Two pods on a node whose rules are to be measured.
 #[derive(Debug)]
-pub struct Route {
-    client: Namespace,
-    server: Namespace,
+pub struct Route<'a> {
+    client: &'a Namespace,
     receiver: UdpSocket,
-    source: std::net::IpAddr,
+    source: IpAddr,
     destination: SocketAddr,
-    _node: Namespace,
 }
 
-impl Route {
-    /// Sockets for traffic from `source` in one namespace to `destination` in the other, through `node`.
+impl<'a> Route<'a> {
+    /// Sockets for traffic between two pods of a topology, from `source` to `destination`.
     pub fn new(
-        node: Namespace,
-        client: Namespace,
-        server: Namespace,
-        source: std::net::IpAddr,
+        topology: &'a Topology,
+        client: &str,
+        server: &str,
+        source: IpAddr,
         destination: SocketAddr,
     ) -> Result<Self> {
-        let receiver = server.run(|| UdpSocket::bind(destination)).context("bind the receiver")?;
+        let receiver =
+            topology.pod(server)?.run(|| UdpSocket::bind(destination)).context("bind the receiver")?;
+        setsockopt(&receiver, sockopt::RcvBufForce, &(8 << 20)).context("enlarge the receiver's buffer")?;
         receiver.set_nonblocking(true)?;
-        Ok(Self { client, server, receiver, source, destination, _node: node })
+        Ok(Self { client: topology.pod(client)?, receiver, source, destination })
     }
 
     /// CPU nanoseconds per packet of an established flow.
@@ -82,11 +85,6 @@ impl Route {
         let mut buffer = [0; 128];
         std::iter::from_fn(|| self.receiver.recv(&mut buffer).ok()).count()
     }
-
-    /// The namespace of the receiving pod.
-    pub fn server(&self) -> &Namespace {
-        &self.server
-    }
 }
 
 /// Thread CPU time of some work, in nanoseconds.
@@ -108,7 +106,7 @@ pub struct PathCosts {
 }
 
 /// Measures all routes in alternation; the first is the baseline.
-pub fn measure(routes: &[Route]) -> Result<PathCosts> {
+pub fn measure(routes: &[Route<'_>]) -> Result<PathCosts> {
     let flows: Vec<UdpSocket> = routes.iter().map(Route::established_flow).collect::<Result<_>>()?;
     let mut established = Ratios::new(routes.len());
     let mut new_flow = Ratios::new(routes.len());

@@ -1,0 +1,231 @@
+//! The loop that keeps the kernel in step with the sources.
+//!
+//! Invariants:
+//! * Nothing is written before every source is in sync.
+//! * Facts that arrive together are one reconciliation.
+//! * A failure leaves the kernel as it is, is tried again with growing pauses, and shows in the status. A foreign change is undone at once.
+//! * The loop's log says one line per reconciliation that changed something or failed.
+
+mod backoff;
+mod changes;
+mod dataplane;
+mod journal;
+mod quarantine;
+mod reconcile;
+mod trigger;
+
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+
+pub use changes::{Changes, Count};
+pub use dataplane::{CommitError, Culprit, Dataplane};
+pub use reconcile::Reconciler;
+
+use crate::{
+    metrics::Metrics,
+    source::{Message, Report, Source, manifests::Locations},
+    status::Status,
+};
+use backoff::{Allowance, Backoff};
+use journal::Journal;
+use trigger::{Cause, Trigger};
+
+/// How often the loop gives a sign of life although nothing happens.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// The first and the longest pause after a failure.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// After a failure, new facts are tried no sooner than this.
+const FRESH_PAUSE: Duration = Duration::from_secs(1);
+/// How many foreign changes are undone at once, and how fast this allowance is restored. Beyond it somebody is at war with us.
+const REPAIRS: (u32, Duration) = (50, Duration::from_millis(100));
+/// How many messages are taken in at most before the kernel has its turn.
+const GATHER_LIMIT: usize = 1024;
+
+/// Why the loop ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// There will be no more facts.
+    #[error("every source has ended")]
+    NoSources,
+    /// Foreign changes would go unseen.
+    #[error("cannot watch nf_tables for foreign changes: {0}")]
+    Blind(#[source] io::Error),
+}
+
+/// The loop.
+#[derive(Debug)]
+pub struct Agent<D> {
+    reconciler: Reconciler<D>,
+    inbox: mpsc::Receiver<Message>,
+    awaited: BTreeSet<Source>,
+    trigger: Trigger,
+    retry_at: Option<Instant>,
+    tried_at: Option<Instant>,
+    backoff: Backoff,
+    repairs: Allowance,
+    journal: Journal,
+    status: watch::Sender<Status>,
+    metrics: Arc<Metrics>,
+}
+
+impl<D: Dataplane> Agent<D> {
+    /// A loop that has yet to hear from its sources.
+    pub fn new(
+        reconciler: Reconciler<D>,
+        inbox: mpsc::Receiver<Message>,
+        status: watch::Sender<Status>,
+        locations: Locations,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let (limit, refill) = REPAIRS;
+        let mut trigger = Trigger::default();
+        trigger.add(Cause::Start);
+        Self {
+            reconciler,
+            inbox,
+            awaited: Source::ALL.into(),
+            trigger,
+            retry_at: None,
+            tried_at: None,
+            backoff: Backoff::new(PAUSES.0, PAUSES.1),
+            repairs: Allowance::new(limit, refill, Instant::now()),
+            journal: Journal::new(locations),
+            status,
+            metrics,
+        }
+    }
+
+    /// Works until something is wrong with the agent itself.
+    pub async fn run(mut self) -> Result<std::convert::Infallible, AgentError> {
+        loop {
+            self.wait().await?;
+            self.gather();
+            self.publish();
+            if self.is_due(Instant::now()) {
+                self.reconcile().await;
+                self.publish();
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Result<(), AgentError> {
+        let now = Instant::now();
+        let alarm = [self.retry_at, self.reconciler.quarantine().retry_at()].into_iter().flatten().min();
+        let until = alarm.unwrap_or(now + HEARTBEAT).min(now + HEARTBEAT);
+        tokio::select! {
+            message = self.inbox.recv() => self.take(message.ok_or(AgentError::NoSources)?),
+            change = self.reconciler.foreign_change() => {
+                change.map_err(AgentError::Blind)?;
+                self.note_foreign_change(Instant::now());
+            }
+            () = sleep_until(until) => {}
+        }
+        if self.reconciler.quarantine_mut().release_due(Instant::now()) {
+            self.trigger.add(Cause::Retry);
+        }
+        Ok(())
+    }
+
+    /// Takes in what else has arrived.
+    fn gather(&mut self) {
+        for _ in 0..GATHER_LIMIT {
+            let Ok(message) = self.inbox.try_recv() else { return };
+            self.take(message);
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message.report {
+            Report::Events(events) => {
+                self.trigger.add_events(events.len());
+                self.hasten();
+                events.into_iter().for_each(|event| self.reconciler.apply(event));
+            }
+            Report::InSync => {
+                self.awaited.remove(&message.source);
+                tracing::info!(source = %message.source, "in sync");
+            }
+            Report::Findings(findings) => self.journal.note_findings(message.source, findings),
+        }
+    }
+
+    fn note_foreign_change(&mut self, now: Instant) {
+        self.reconciler.distrust_kernel();
+        if self.trigger.is(Cause::Start) {
+            return;
+        }
+        self.trigger.add(Cause::ForeignChange);
+        self.hasten();
+        if !self.repairs.spend(now) {
+            self.journal.note_war();
+            self.retry_at = self.retry_at.or(Some(now + FRESH_PAUSE));
+        }
+    }
+
+    /// After a failure, something new is a reason to try again before the pause is over, but not at any rate.
+    fn hasten(&mut self) {
+        let earliest = self.tried_at.map(|at| at + FRESH_PAUSE);
+        self.retry_at = self.retry_at.map(|at| earliest.map_or(at, |earliest| at.min(earliest)));
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.awaited.is_empty() && !self.trigger.is_empty() && self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    async fn reconcile(&mut self) {
+        let started = Instant::now();
+        self.retry_at = None;
+        self.tried_at = Some(started);
+        match self.reconciler.reconcile().await {
+            Ok(summary) => {
+                let trigger = std::mem::take(&mut self.trigger);
+                if trigger.is(Cause::ForeignChange) && summary.batches > 0 {
+                    self.metrics.repaired();
+                }
+                self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
+                self.backoff.reset();
+                self.status.send_modify(|status| {
+                    status.reconciliations += 1;
+                    status.failure = None;
+                    status.behind_since = None;
+                });
+            }
+            Err(error) => {
+                let pause = self.backoff.pause();
+                self.journal.note_failure(&self.trigger, &error, pause, started.elapsed());
+                self.trigger.add(Cause::Retry);
+                self.retry_at = Some(Instant::now() + pause);
+                self.status.send_modify(|status| status.failure = Some(error.to_string()));
+            }
+        }
+        self.journal.note_refused(self.reconciler.quarantine().refused());
+    }
+
+    fn publish(&mut self) {
+        let now = Instant::now();
+        self.metrics.set_findings(self.journal.findings().values().map(Vec::len).sum());
+        let pending = !self.trigger.is_empty();
+        let journal = &self.journal;
+        let awaited = &self.awaited;
+        self.status.send_modify(|status| {
+            status.alive_at = now;
+            status.awaited.clone_from(awaited);
+            if pending {
+                status.behind_since.get_or_insert(now);
+            }
+            if status.findings != *journal.findings() {
+                status.findings.clone_from(journal.findings());
+            }
+            if status.refused != journal.refusals() {
+                status.refused = journal.refusals().to_vec();
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

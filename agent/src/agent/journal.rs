@@ -1,0 +1,158 @@
+//! What the loop tells people: each thing once when it comes and once when it goes. ERROR is for what a person has to mend.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use ferrule_ruleset::{
+    finding::{Finding, Severity},
+    policy::PolicyKey,
+    resource::ResourceKey,
+};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    dataplane::CommitError,
+    reconcile::Summary,
+    trigger::{Cause, Trigger},
+};
+use crate::{
+    source::{Source, manifests::Locations},
+    status::Refusal,
+};
+
+/// The memory of what was said.
+#[derive(Debug)]
+pub struct Journal {
+    locations: Locations,
+    findings: BTreeMap<Source, Vec<Finding>>,
+    refusals: Vec<Refusal>,
+    failures: u32,
+}
+
+impl Journal {
+    /// A journal that finds policies in their files by these locations.
+    pub fn new(locations: Locations) -> Self {
+        Self { locations, findings: BTreeMap::new(), refusals: Vec::new(), failures: 0 }
+    }
+
+    /// What is wrong with the input now.
+    pub fn findings(&self) -> &BTreeMap<Source, Vec<Finding>> {
+        &self.findings
+    }
+
+    /// The policies that the kernel refuses now.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    /// These are all the findings of a source now.
+    pub fn note_findings(&mut self, source: Source, findings: Vec<Finding>) {
+        let known = self.findings.insert(source, findings).unwrap_or_default();
+        let present = &self.findings[&source];
+        for finding in present.iter().filter(|finding| !contains(&known, finding)) {
+            announce(finding);
+        }
+        for finding in known.iter().filter(|finding| !contains(present, finding)) {
+            info!(finding = %finding, "mended");
+        }
+    }
+
+    /// These are all the policies that the kernel refuses now.
+    pub fn note_refused(&mut self, refused: &BTreeMap<PolicyKey, String>) {
+        let known = std::mem::take(&mut self.refusals);
+        for (policy, reason) in refused {
+            let location = self.locations.of(&ResourceKey::Policy(policy.clone()));
+            if !known.iter().any(|refusal| refusal.policy == *policy) {
+                error!(
+                    policy = %ResourceKey::Policy(policy.clone()),
+                    file = location.as_ref().map(|location| &*location.file),
+                    line = location.as_ref().map(|location| location.line),
+                    reason,
+                    "the kernel refuses a policy; all that it governs is closed"
+                );
+            }
+            self.refusals.push(Refusal { policy: policy.clone(), location, reason: reason.clone() });
+        }
+        for refusal in known.iter().filter(|refusal| !refused.contains_key(&refusal.policy)) {
+            info!(policy = %ResourceKey::Policy(refusal.policy.clone()), "not refused any more");
+        }
+    }
+
+    /// The kernel is in step.
+    pub fn note_success(
+        &mut self,
+        trigger: &Trigger,
+        summary: &Summary,
+        extent: (usize, usize),
+        total: Duration,
+    ) {
+        self.failures = 0;
+        let (endpoints, policies) = extent;
+        let Summary { changes, batches, timings } = summary;
+        let remarkable = *batches > 0 || trigger.is(Cause::Start) || trigger.is(Cause::ForeignChange);
+        if !remarkable {
+            debug!(%trigger, ?total, "nothing to change");
+            return;
+        }
+        info!(
+            %trigger, endpoints, policies, batches,
+            tables = %changes.tables, chains = %changes.chains, rules = %changes.rules,
+            sets = %changes.sets, elements = %changes.elements,
+            resolve = ?timings.resolve, compile = ?timings.compile, adopt = ?timings.adopt,
+            diff = ?timings.diff, commit = ?timings.commit, ?total,
+            "{}", if *batches == 0 { "in step" } else { "reconciled" }
+        );
+    }
+
+    /// The kernel could not be brought in step.
+    pub fn note_failure(
+        &mut self,
+        trigger: &Trigger,
+        failure: &CommitError,
+        pause: Duration,
+        total: Duration,
+    ) {
+        self.failures += 1;
+        // A first failure may pass by itself; a person is needed when it does not.
+        if self.failures == 3 {
+            error!(%trigger, error = %failure, attempts = self.failures, ?pause, ?total, "cannot bring the kernel in step");
+        } else {
+            warn!(%trigger, error = %failure, attempts = self.failures, ?pause, ?total, "not reconciled");
+        }
+    }
+
+    /// Foreign changes come faster than is reasonable to undo.
+    pub fn note_war(&self) {
+        error!(
+            "something keeps changing our tables; undoing it once per second only. Is a second agent at work in this network namespace?"
+        );
+    }
+}
+
+fn announce(finding: &Finding) {
+    macro_rules! say {
+        ($level:ident) => {
+            $level!(
+                file = finding.location.as_ref().map(|location| &*location.file),
+                line = finding.location.as_ref().map(|location| location.line),
+                object = finding.object.as_ref().map(ResourceKey::to_string),
+                field = finding.field,
+                consequence = finding.consequence,
+                "{}",
+                finding.message
+            )
+        };
+    }
+    match finding.severity {
+        Severity::Warning => say!(warn),
+        Severity::Error => say!(error),
+    }
+}
+
+/// Whether a finding is among others; that it moved to another line makes it no other.
+fn contains(findings: &[Finding], finding: &Finding) -> bool {
+    let file = |finding: &Finding| finding.location.as_ref().map(|location| location.file.clone());
+    findings.iter().any(|other| {
+        (&other.object, &other.field, &other.message) == (&finding.object, &finding.field, &finding.message)
+            && file(other) == file(finding)
+    })
+}

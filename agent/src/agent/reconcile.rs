@@ -1,0 +1,243 @@
+//! One reconciliation: from what is known to what the kernel holds.
+
+use std::{sync::Arc, time::Duration};
+
+use ferrule_ruleset::{
+    compile::{Compiler, Options},
+    diff::diff,
+    event::Event,
+    ir::NodePolicy,
+    name::NodeName,
+    nft::Ruleset,
+    policy::PolicyKey,
+    resolve::Resolver,
+    resource::ResourceKey,
+};
+use tokio::time::Instant;
+
+use super::{
+    changes::Changes,
+    dataplane::{CommitError, Dataplane},
+    quarantine::Quarantine,
+};
+use crate::metrics::{Metrics, Outcome, Stage};
+
+/// How often in one reconciliation the kernel may turn out to be other than it was read a moment ago.
+const STALE_LIMIT: u32 = 5;
+
+/// Owner of everything between an event and the kernel.
+#[derive(Debug)]
+pub struct Reconciler<D> {
+    dataplane: D,
+    resolver: Resolver,
+    compiler: Compiler,
+    policy: NodePolicy,
+    kernel: Kernel,
+    quarantine: Quarantine,
+    metrics: Arc<Metrics>,
+}
+
+/// What is known of our tables in the kernel.
+#[derive(Debug)]
+enum Kernel {
+    /// They have to be read.
+    Unread,
+    /// They hold something unaccountable and have to be replaced as a whole.
+    Unaccountable,
+    /// They hold this.
+    Holds(Ruleset),
+}
+
+/// What a reconciliation did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// What it changed.
+    pub changes: Changes,
+    /// How many batches that took.
+    pub batches: usize,
+    /// How long each stage took.
+    pub timings: Timings,
+}
+
+/// How long the stages took, repetitions included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timings {
+    /// Events to policy.
+    pub resolve: Duration,
+    /// Policy to ruleset.
+    pub compile: Duration,
+    /// Reading the kernel back.
+    pub adopt: Duration,
+    /// Finding the difference.
+    pub diff: Duration,
+    /// The kernel's part.
+    pub commit: Duration,
+}
+
+impl<D: Dataplane> Reconciler<D> {
+    /// One that knows nothing of the world or the kernel yet.
+    pub fn new(node: NodeName, options: Options, dataplane: D, metrics: Arc<Metrics>) -> Self {
+        Self {
+            dataplane,
+            resolver: Resolver::new(node, options.prefixes.clone()),
+            compiler: Compiler::new(options),
+            policy: NodePolicy::default(),
+            kernel: Kernel::Unread,
+            quarantine: Quarantine::new(),
+            metrics,
+        }
+    }
+
+    /// Takes in a fact.
+    pub fn apply(&mut self, event: Event) {
+        if let Some(policy) = policy_of(&event) {
+            self.quarantine.release(&policy);
+        }
+        self.resolver.apply(event);
+    }
+
+    /// Waits until somebody else has changed our tables.
+    pub async fn foreign_change(&mut self) -> std::io::Result<()> {
+        self.dataplane.foreign_change().await
+    }
+
+    /// What is known of the kernel may not be so any more.
+    pub fn distrust_kernel(&mut self) {
+        self.kernel = Kernel::Unread;
+    }
+
+    /// The policies that the kernel refuses.
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    /// The same, to change it.
+    pub fn quarantine_mut(&mut self) -> &mut Quarantine {
+        &mut self.quarantine
+    }
+
+    /// How many endpoints and policies are enforced.
+    pub fn extent(&self) -> (usize, usize) {
+        (self.policy.endpoints.len(), self.policy.policies.len())
+    }
+
+    /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
+    pub async fn reconcile(&mut self) -> Result<Summary, CommitError> {
+        let started = Instant::now();
+        let mut summary = Summary::default();
+        let result = self.attempt(&mut summary).await;
+        for (stage, duration) in summary.timings.stages() {
+            self.metrics.observe(stage, duration);
+        }
+        self.metrics.observe(Stage::Total, started.elapsed());
+        self.metrics.reconciled(match &result {
+            Err(_) => Outcome::Failed,
+            Ok(()) if summary.batches == 0 => Outcome::Unchanged,
+            Ok(()) => Outcome::Changed,
+        });
+        self.metrics.changed(&summary.changes);
+        self.metrics.set_refused(self.quarantine.refused().len());
+        result.map(|()| summary)
+    }
+
+    async fn attempt(&mut self, summary: &mut Summary) -> Result<(), CommitError> {
+        let timings = &mut summary.timings;
+        self.policy = timed(&mut timings.resolve, || self.resolver.resolve());
+        let mut stale = 0;
+        loop {
+            let desired = self.compile(&mut summary.timings.compile);
+            let applied = self.read_kernel(&desired, &mut summary.timings.adopt).await;
+            let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
+            if transaction.is_empty() {
+                self.succeed(desired);
+                return Ok(());
+            }
+            let changes = Changes::of(&transaction, applied.as_ref());
+            let batches = transaction.batches.len();
+            let started = Instant::now();
+            let result = self.dataplane.commit(transaction).await;
+            summary.timings.commit += started.elapsed();
+            let Err(error) = result else {
+                summary.changes = changes;
+                summary.batches = batches;
+                self.succeed(desired);
+                return Ok(());
+            };
+            if let (CommitError::Refused { .. }, 1, Some(applied)) = (&error, batches, applied) {
+                self.kernel = Kernel::Holds(applied);
+            } else {
+                self.kernel = Kernel::Unread;
+            }
+            match error {
+                CommitError::Refused { culprit, reason }
+                    if self.quarantine.admit(&culprit, &reason, &desired) => {}
+                CommitError::Stale(_) if stale < STALE_LIMIT => stale += 1,
+                error @ (CommitError::Refused { .. } | CommitError::Stale(_) | CommitError::Failed(_)) => {
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn compile(&mut self, time: &mut Duration) -> Ruleset {
+        let refused = self.quarantine.policies();
+        if refused != self.compiler.options().refused {
+            self.compiler = Compiler::new(Options { refused, ..self.compiler.options().clone() });
+        }
+        timed(time, || self.compiler.compile(&self.policy))
+    }
+
+    /// What the kernel holds, read if need be; none if it is to be replaced as a whole.
+    async fn read_kernel(&mut self, desired: &Ruleset, time: &mut Duration) -> Option<Ruleset> {
+        if let Kernel::Unread = self.kernel {
+            let started = Instant::now();
+            self.kernel = match self.dataplane.adopt(desired).await {
+                Ok(Some(ruleset)) => Kernel::Holds(ruleset),
+                Ok(None) => Kernel::Unaccountable,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read our tables back; replacing them as a whole");
+                    Kernel::Unaccountable
+                }
+            };
+            *time += started.elapsed();
+        }
+        match &self.kernel {
+            Kernel::Holds(ruleset) => Some(ruleset.clone()),
+            Kernel::Unread | Kernel::Unaccountable => None,
+        }
+    }
+
+    fn succeed(&mut self, desired: Ruleset) {
+        self.metrics.set_holds(&self.policy, &desired);
+        self.kernel = Kernel::Holds(desired);
+        self.quarantine.settle(Instant::now());
+    }
+}
+
+impl Timings {
+    fn stages(self) -> [(Stage, Duration); 5] {
+        [
+            (Stage::Resolve, self.resolve),
+            (Stage::Compile, self.compile),
+            (Stage::Adopt, self.adopt),
+            (Stage::Diff, self.diff),
+            (Stage::Commit, self.commit),
+        ]
+    }
+}
+
+fn policy_of(event: &Event) -> Option<PolicyKey> {
+    let key = match event {
+        Event::Upsert(resource) => resource.key(),
+        Event::Delete(key) => key.clone(),
+        Event::Links(_) => return None,
+    };
+    if let ResourceKey::Policy(policy) = key { Some(policy) } else { None }
+}
+
+fn timed<T>(time: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = work();
+    *time += started.elapsed();
+    result
+}

@@ -1,0 +1,216 @@
+//! What the agent is told: flags, environment, configuration file and defaults, in this order of precedence, made into one [`Config`].
+//!
+//! Invariants:
+//! * The environment is read here and nowhere else.
+//! * A [`Config`] is valid; nothing behind this module checks it again.
+
+mod settings;
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{CommandFactory, FromArgMatches};
+use ferrule_ruleset::{
+    compile::{EndpointToHost, InvalidPackets, Options},
+    links::InterfacePrefix,
+    name::NodeName,
+};
+use tracing_subscriber::EnvFilter;
+
+pub use settings::{HostAction, Invalid, LogFormat, Settings};
+
+use settings::Backend;
+
+/// Where readiness and liveness are served unless told otherwise.
+const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
+/// What is logged unless told otherwise.
+const LOG_LEVEL: &str = "info";
+
+/// What the agent is to do.
+#[derive(Debug)]
+pub enum Task {
+    /// Keep the node's policy enforced.
+    Run(Config),
+    /// Remove everything of ours from the kernel.
+    Cleanup,
+}
+
+/// How to keep the node's policy enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The node whose pods are governed.
+    pub node: NodeName,
+    /// The directory of manifests.
+    pub manifests: PathBuf,
+    /// What the compiler's layout depends on.
+    pub options: Options,
+    /// Where `/readiness` and `/liveness` are served.
+    pub health_address: SocketAddr,
+    /// Where `/metrics` is served; none for the health address.
+    pub metrics_address: Option<SocketAddr>,
+}
+
+/// How to log.
+#[derive(Debug)]
+pub struct Logging {
+    /// What is logged.
+    pub filter: EnvFilter,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// Why there is no [`Config`].
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The command line or an environment variable does not parse, or help was asked for.
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
+    /// The configuration file cannot be read.
+    #[error("--config {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration file cannot be understood.
+    #[error("--config {path}: {source}", path = path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        source: serde_norway::Error,
+    },
+    /// A setting is missing.
+    #[error("--{0} is required (or FERRULE_{variable}, or the key `{0}` in the file of --config)", variable = variable(.0))]
+    Missing(&'static str),
+    /// A value does not do.
+    #[error("--{setting} {value}: {reason}")]
+    Invalid {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What would do.
+        reason: String,
+    },
+}
+
+impl Task {
+    /// Reads the command line, the environment and the configuration file.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Self, Logging), ConfigError> {
+        let matches = Settings::command().try_get_matches_from(arguments)?;
+        let given = Settings::from_arg_matches(&matches)?;
+        let file = given.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let settings = given.or(file);
+        let logging = logging(&settings, std::env::var("RUST_LOG").ok())?;
+        let task =
+            if settings.cleanup == Some(true) { Self::Cleanup } else { Self::Run(validate(settings)?) };
+        Ok((task, logging))
+    }
+}
+
+fn read(path: &Path) -> Result<Settings, ConfigError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(Settings::default());
+    }
+    serde_norway::from_str(&text).map_err(|source| ConfigError::Malformed { path: path.to_owned(), source })
+}
+
+fn logging(settings: &Settings, rust_log: Option<String>) -> Result<Logging, ConfigError> {
+    let level = settings.log_level.clone().or(rust_log).unwrap_or_else(|| LOG_LEVEL.to_owned());
+    let filter = EnvFilter::try_new(&level).map_err(|error| ConfigError::Invalid {
+        setting: "log-level",
+        value: level,
+        reason: error.to_string(),
+    })?;
+    Ok(Logging { filter, format: settings.log_format.unwrap_or_default() })
+}
+
+fn validate(settings: Settings) -> Result<Config, ConfigError> {
+    if settings.dataplane == Some(Backend::Iptables) {
+        return Err(ConfigError::Invalid {
+            setting: "dataplane",
+            value: "iptables".to_owned(),
+            reason: "not supported yet; use nftables".to_owned(),
+        });
+    }
+    let node = settings.node_name.ok_or(ConfigError::Missing("node-name"))?;
+    if node.trim().is_empty() {
+        return Err(ConfigError::Missing("node-name"));
+    }
+    let options = Options {
+        prefixes: prefixes(settings.interface_prefix.as_deref())?,
+        endpoint_to_host: settings.default_endpoint_to_host_action.unwrap_or_default().into(),
+        invalid: settings.conntrack_invalid.unwrap_or_default().into(),
+        ..Options::default()
+    };
+    Ok(Config {
+        node: NodeName::new(node),
+        manifests: settings.manifests.ok_or(ConfigError::Missing("manifests"))?,
+        options,
+        health_address: address(
+            "health-address",
+            settings.health_address.as_deref().unwrap_or(HEALTH_ADDRESS),
+        )?,
+        metrics_address: settings
+            .metrics_address
+            .map(|text| address("metrics-address", &text))
+            .transpose()?,
+    })
+}
+
+fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {
+    let Some(given) = given.filter(|given| !given.is_empty()) else {
+        return Ok(vec![InterfacePrefix::default()]);
+    };
+    let parse = |text: &String| {
+        InterfacePrefix::new(text).ok_or_else(|| ConfigError::Invalid {
+            setting: "interface-prefix",
+            value: text.clone(),
+            reason: "a prefix has 1 to 4 printable characters, none of them / * \" ' \\ or :".to_owned(),
+        })
+    };
+    given.iter().map(parse).collect()
+}
+
+fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Invalid {
+        setting,
+        value: text.to_owned(),
+        reason: "an address and port is wanted, such as 127.0.0.1:9099 or [::1]:9099".to_owned(),
+    })
+}
+
+/// The environment variable of a setting, without its beginning `FERRULE_`.
+fn variable(setting: &str) -> String {
+    setting.to_ascii_uppercase().replace('-', "_")
+}
+
+impl From<HostAction> for EndpointToHost {
+    fn from(action: HostAction) -> Self {
+        match action {
+            HostAction::Accept => Self::Accept,
+            HostAction::Drop => Self::Drop,
+            HostAction::Return => Self::Return,
+        }
+    }
+}
+
+impl From<Invalid> for InvalidPackets {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::Drop => Self::Drop,
+            Invalid::Judge => Self::Judge,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! Figures for Prometheus. What can be counted when somebody asks is counted then, so that a reconciliation costs nothing for it.
+
+use std::{
+    sync::{Mutex, PoisonError, atomic::AtomicU64},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use ferrule_ruleset::{ir::NodePolicy, nft::Ruleset};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use crate::agent::Changes;
+
+/// All figures of the agent.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    durations: Family<StageLabel, Histogram>,
+    reconciliations: Family<OutcomeLabel, Counter>,
+    changes: Family<ChangeLabels, Counter>,
+    repairs: Counter,
+    refused: Gauge,
+    findings: Gauge,
+    in_step_at: Gauge<f64, AtomicU64>,
+    objects: Family<ObjectLabel, Gauge>,
+    holds: Mutex<(NodePolicy, Ruleset)>,
+}
+
+/// A stage of a reconciliation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Stage {
+    /// Events to policy.
+    Resolve,
+    /// Policy to ruleset.
+    Compile,
+    /// Reading the kernel back.
+    Adopt,
+    /// Finding the difference.
+    Diff,
+    /// The kernel's part.
+    Commit,
+    /// All together.
+    Total,
+}
+
+/// How a reconciliation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// The kernel was changed.
+    Changed,
+    /// There was nothing to change.
+    Unchanged,
+    /// The kernel is not as it should be.
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabel {
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ObjectLabel {
+    object: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeLabels {
+    object: &'static str,
+    change: &'static str,
+}
+
+impl Metrics {
+    /// The media type of [`Self::encode`].
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Figures of an agent that has done nothing yet.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("ferrule"),
+            durations: Family::new_with_constructor(duration_histogram),
+            reconciliations: Family::default(),
+            changes: Family::default(),
+            repairs: Counter::default(),
+            refused: Gauge::default(),
+            findings: Gauge::default(),
+            in_step_at: Gauge::default(),
+            objects: Family::default(),
+            holds: Mutex::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "reconcile_duration_seconds",
+            "Time of a reconciliation, by stage",
+            self.durations.clone(),
+        );
+        registry.register("reconciliations", "Reconciliations, by outcome", self.reconciliations.clone());
+        registry.register("changes", "Kernel objects added and removed", self.changes.clone());
+        registry.register(
+            "repairs",
+            "Times that somebody else's change of our tables was undone",
+            self.repairs.clone(),
+        );
+        registry.register("refused_policies", "Policies that the kernel refuses", self.refused.clone());
+        registry.register("findings", "Things wrong with the input", self.findings.clone());
+        let help = "When the kernel last was as the sources say, in seconds since 1970";
+        registry.register("in_step_timestamp_seconds", help, self.in_step_at.clone());
+        registry.register("objects", "Objects now enforced, by kind", self.objects.clone());
+    }
+
+    /// Counts a stage.
+    pub fn observe(&self, stage: Stage, duration: Duration) {
+        self.durations.get_or_create(&StageLabel { stage }).observe(duration.as_secs_f64());
+    }
+
+    /// Counts a reconciliation.
+    pub fn reconciled(&self, outcome: Outcome) {
+        self.reconciliations.get_or_create(&OutcomeLabel { outcome }).inc();
+        if outcome != Outcome::Failed {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.in_step_at.set(now.as_secs_f64());
+        }
+    }
+
+    /// Counts what was changed.
+    pub fn changed(&self, changes: &Changes) {
+        for (object, added, removed) in changes.by_object() {
+            for (change, count) in [("added", added), ("removed", removed)] {
+                self.changes.get_or_create(&ChangeLabels { object, change }).inc_by(count);
+            }
+        }
+    }
+
+    /// Counts a repair.
+    pub fn repaired(&self) {
+        self.repairs.inc();
+    }
+
+    /// Sets how many policies are refused.
+    pub fn set_refused(&self, count: usize) {
+        self.refused.set(gauge(count));
+    }
+
+    /// Sets how many findings there are.
+    pub fn set_findings(&self, count: usize) {
+        self.findings.set(gauge(count));
+    }
+
+    /// Takes note of what the kernel holds.
+    pub fn set_holds(&self, policy: &NodePolicy, ruleset: &Ruleset) {
+        *self.holds.lock().unwrap_or_else(PoisonError::into_inner) = (policy.clone(), ruleset.clone());
+    }
+
+    /// The figures as OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let (policy, ruleset) = self.holds.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (object, count) in counts(&policy, &ruleset) {
+            self.objects.get_or_create(&ObjectLabel { object }).set(gauge(count));
+        }
+        let mut text = String::new();
+        match text::encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Formatting into a String fails only if a metric cannot be formatted.
+            Err(error) => format!("# {error}\n# EOF\n"),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn counts(policy: &NodePolicy, ruleset: &Ruleset) -> [(&'static str, usize); 6] {
+    let tables = || ferrule_ruleset::address::Family::ALL.into_iter().map(|family| ruleset.table(family));
+    let chains = || tables().flat_map(|table| table.chains.values());
+    let sets = || tables().flat_map(|table| table.sets.values());
+    [
+        ("endpoint", policy.endpoints.len()),
+        ("policy", policy.policies.len()),
+        ("chain", chains().count()),
+        ("rule", chains().map(|chain| chain.rules.len()).sum()),
+        ("set", sets().count()),
+        ("element", sets().map(|set| set.elements.len()).sum()),
+    ]
+}
+
+/// 0.1 ms to about 26 s, each bound four times the one before.
+fn duration_histogram() -> Histogram {
+    Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0001, 4.0, 10))
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

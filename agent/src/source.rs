@@ -1,0 +1,73 @@
+//! Where facts about the world come from. Every source sends to one channel, which the loop drains.
+
+pub mod links;
+pub mod manifests;
+
+use std::fmt;
+
+use ferrule_ruleset::{event::Event, finding::Finding};
+use tokio::sync::oneshot;
+
+/// A source, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// The directory of manifests.
+    Manifests,
+    /// The node's links and routes.
+    Links,
+}
+
+impl Source {
+    /// All that must be in sync before anything is written to the kernel.
+    pub const ALL: [Self; 2] = [Self::Manifests, Self::Links];
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Manifests => "manifests",
+            Self::Links => "links",
+        })
+    }
+}
+
+/// What a source has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Who says it.
+    pub source: Source,
+    /// What it says.
+    pub report: Report,
+}
+
+/// The kinds of news.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// These facts are new.
+    Events(Vec<Event>),
+    /// Everything that was there at the start has been sent; said once.
+    InSync,
+    /// All that is wrong with the source's input now; replaces what it said before.
+    Findings(Vec<Finding>),
+}
+
+/// Resolves when a source has ended, which none does unless something is wrong with it. A panic counts.
+#[derive(Debug)]
+pub struct Ended(oneshot::Receiver<()>);
+
+/// Kept by a source while it works.
+#[derive(Debug)]
+struct Alive(#[expect(dead_code, reason = "its drop is what counts")] oneshot::Sender<()>);
+
+impl Ended {
+    fn watch() -> (Alive, Self) {
+        let (alive, ended) = oneshot::channel();
+        (Alive(alive), Self(ended))
+    }
+
+    /// Waits for the end.
+    pub async fn wait(&mut self) {
+        // Nothing is ever sent; the error is that the sender is gone.
+        let _ended = (&mut self.0).await;
+    }
+}

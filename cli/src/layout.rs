@@ -1,0 +1,84 @@
+//! Flags that say what an agent would be told, for every command that compiles.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ferrule_ruleset::{
+    compile::{EndpointToHost, InvalidPackets, Options},
+    links::InterfacePrefix,
+};
+
+const HEADING: &str = "What the agents are told";
+
+/// Where the manifests are, and how the agents are set up. Same names and defaults as the agent's flags.
+#[derive(Debug, Args)]
+pub struct Layout {
+    /// The directory of manifests (*.yaml, *.yml, *.json, at any depth).
+    #[arg(long, value_name = "DIR")]
+    pub manifests: PathBuf,
+
+    /// How the names of workload interfaces begin; may be given several times.
+    #[arg(
+        long = "interface-prefix",
+        help_heading = HEADING,
+        value_name = "PREFIX",
+        value_delimiter = ',',
+        value_parser = prefix,
+        default_value = InterfacePrefix::DEFAULT,
+    )]
+    prefixes: Vec<InterfacePrefix>,
+
+    /// What happens to a pod's traffic to its own node after its egress policy has allowed it.
+    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true, default_value = "Accept")]
+    default_endpoint_to_host_action: HostAction,
+
+    /// What happens to packets that connection tracking cannot place.
+    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true, default_value = "Drop")]
+    conntrack_invalid: Invalid,
+}
+
+/// The last word on a pod's traffic to its own node.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+enum HostAction {
+    /// Admit it.
+    Accept,
+    /// Drop it.
+    Drop,
+    /// Leave it to the node's other tables.
+    Return,
+}
+
+/// The fate of invalid packets.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+enum Invalid {
+    /// Drop them.
+    Drop,
+    /// Let policy judge them like new ones.
+    Judge,
+}
+
+impl Layout {
+    /// The options of the compiler.
+    pub fn options(&self) -> Options {
+        Options {
+            prefixes: self.prefixes.clone(),
+            endpoint_to_host: match self.default_endpoint_to_host_action {
+                HostAction::Accept => EndpointToHost::Accept,
+                HostAction::Drop => EndpointToHost::Drop,
+                HostAction::Return => EndpointToHost::Return,
+            },
+            invalid: match self.conntrack_invalid {
+                Invalid::Drop => InvalidPackets::Drop,
+                Invalid::Judge => InvalidPackets::Judge,
+            },
+            ..Options::default()
+        }
+    }
+}
+
+fn prefix(text: &str) -> Result<InterfacePrefix, String> {
+    InterfacePrefix::new(text)
+        .ok_or_else(|| "a prefix has 1 to 4 characters, none of them a blank, / : * \\ or a quote".to_owned())
+}
