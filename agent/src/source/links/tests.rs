@@ -190,14 +190,21 @@ fn routes_that_say_nothing_about_a_pod_are_left_out() {
         let mut node = Node::start(connect().await).await;
         node.add(device("cali1")).await;
         let index = node.index("cali1").await;
-        let net = RouteMessageBuilder::<IpAddr>::new().destination_prefix("10.0.0.0".parse().unwrap(), 24).unwrap();
-        node.handle.route().add(net.output_interface(index).scope(RouteScope::Link).build()).execute().await.unwrap();
+        let net =
+            RouteMessageBuilder::<IpAddr>::new().destination_prefix("10.0.0.0".parse().unwrap(), 24).unwrap();
+        node.handle
+            .route()
+            .add(net.output_interface(index).scope(RouteScope::Link).build())
+            .execute()
+            .await
+            .unwrap();
         let mut other_table = node.route("10.0.0.2", "cali1").await;
         other_table.header.table = 100;
         node.handle.route().add(other_table).execute().await.unwrap();
         node.handle.route().add(node.route("10.0.0.3", "cali1").await).execute().await.unwrap();
         node.until("the last of them", leads("10.0.0.3", Some("cali1"))).await;
-        let addresses: Vec<String> = node.seen.routes.keys().filter(|address| address.is_ipv4()).map(IpAddr::to_string).collect();
+        let addresses: Vec<String> =
+            node.seen.routes.keys().filter(|address| address.is_ipv4()).map(IpAddr::to_string).collect();
         assert_eq!(addresses, ["10.0.0.3"]);
     });
 }
