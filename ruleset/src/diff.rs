@@ -1,32 +1,96 @@
 //! Two rulesets to the [`Transaction`] that leads from one to the other.
 //!
-//! Law 3: `apply(diff(a, b), a) == b`; `diff(a, a)` is empty; no state in between admits a packet that both `a` and `b` deny. To be filled in.
+//! Law 3: `apply(diff(a, b), a) == b`; `diff(a, a)` is empty; no state in between admits a packet that both `a` and `b` deny.
+//!
+//! A transaction has up to three batches, and each state between them has the verdicts of `a` or of `b`:
+//! * **prepare** adds chains and sets that `a` does not have and fills them. No rule or element of `a` leads to them, so the verdicts are those of `a`.
+//! * **switch** changes what both have: rules, elements, base chains. The kernel lets no packet see half of it. The verdicts are now those of `b`.
+//! * **retire** deletes what only `a` has. Nothing in `b` leads to it.
+//!
+//! The first two are one batch where that is safe. It is not where an element of a verdict map that lives on leads to a new chain: a packet under way
+//! reads the rules of all chains in the generation in which it entered the hook, where a chain of the same batch is still empty, but elements in the
+//! generation of the moment. It would run through the new chain as if that had no rules. Retiring is always apart, for the same reason: a packet under
+//! way on old rules would miss in a set that is gone.
+//!
+//! What cannot be changed in place (type, capacity or comment of a set, hook of a chain) makes the whole table of that family be replaced. Names encode
+//! what they hold, so that this does not happen by policy. Deliberately absent: a search for an order of edits that avoids loops of jumps within the
+//! switch batch where both ends are free of them. The layout is layered and chains never change layers; if one did, an old kernel might refuse the
+//! batch, and what follows a refusal is a replacement.
 
+mod apply;
+mod elements;
+mod rules;
+mod table;
 mod transaction;
 
+pub(crate) use apply::JUMP_DEPTH;
+pub use apply::{ApplyError, Refusal};
 pub use transaction::{Batch, Operation, RuleEdit, Transaction};
 
-use crate::nft::Ruleset;
+use std::collections::BTreeSet;
+
+use crate::{
+    address::Family,
+    name::ChainName,
+    nft::{Element, Ruleset, Verdict},
+};
 
 /// What leads from `applied` to `desired`. `None`: nothing is known of the kernel; our tables are replaced as a whole, in one batch.
-pub fn diff(_applied: Option<&Ruleset>, _desired: &Ruleset) -> Transaction {
-    todo!()
+pub fn diff(applied: Option<&Ruleset>, desired: &Ruleset) -> Transaction {
+    let mut steps = Steps::default();
+    for family in Family::ALL {
+        let desired = desired.table(family);
+        let change = applied.and_then(|applied| table::change(family, applied.table(family), desired));
+        match change {
+            Some(change) => steps.extend(change),
+            None => steps.switch.extend(table::replace(family, desired)),
+        }
+    }
+    steps.into_transaction()
 }
 
-/// Why a batch cannot be applied.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("operation {index}: {reason}")]
-pub struct ApplyError {
-    /// The operation, by its place in the batch.
-    pub index: usize,
-    /// What the kernel would say.
-    pub reason: String,
+/// Operations by what they are for, each list in the order in which the kernel takes them.
+#[derive(Debug, Default)]
+struct Steps {
+    prepare: Vec<Operation>,
+    switch: Vec<Operation>,
+    retire: Vec<Operation>,
 }
 
-impl Ruleset {
-    /// The kernel's behaviour as a pure function: all of a batch or nothing. Refuses what the kernel refuses: adding what is there, deleting what is
-    /// not there or still referred to, referring to what is not there, more elements than a set can hold, jump loops.
-    pub fn apply(&self, _batch: &Batch) -> Result<Self, ApplyError> {
-        todo!()
+impl Steps {
+    fn extend(&mut self, other: Self) {
+        self.prepare.extend(other.prepare);
+        self.switch.extend(other.switch);
+        self.retire.extend(other.retire);
+    }
+
+    fn into_transaction(mut self) -> Transaction {
+        if !self.leads_to_new_chains() {
+            self.prepare.append(&mut self.switch);
+        }
+        let batches = [self.prepare, self.switch, self.retire];
+        let batches = batches.into_iter().filter(|operations| !operations.is_empty());
+        Transaction { batches: batches.map(|operations| Batch { operations }).collect() }
+    }
+
+    /// Whether an element of a map that lives on leads to a chain that is new.
+    fn leads_to_new_chains(&self) -> bool {
+        let new: BTreeSet<(Family, &ChainName)> = self.prepare.iter().filter_map(new_chain).collect();
+        !new.is_empty() && self.switch.iter().flat_map(targets).any(|target| new.contains(&target))
     }
 }
+
+fn new_chain(operation: &Operation) -> Option<(Family, &ChainName)> {
+    if let Operation::AddChain(family, chain) = operation { Some((*family, &chain.name)) } else { None }
+}
+
+/// The chains to which added elements lead.
+fn targets(operation: &Operation) -> impl Iterator<Item = (Family, &ChainName)> {
+    let elements =
+        if let Operation::AddElements(_, _, elements) = operation { elements.as_slice() } else { &[] };
+    let chains = elements.iter().filter_map(Element::verdict).filter_map(Verdict::chain);
+    chains.map(|chain| (operation.family(), chain))
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ pub mod bench;
 pub mod case;
 pub mod cluster;
 pub mod conntrack;
+pub mod demo;
 pub mod namespace;
 pub mod packet;
 pub mod probe;

@@ -66,6 +66,25 @@ pub enum Operation {
     DeleteElements(Family, Arc<Set>, Vec<Element>),
 }
 
+impl Operation {
+    /// The family whose table it changes.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::AddTable(family)
+            | Self::DeleteTable(family)
+            | Self::AddChain(family, _)
+            | Self::DeleteChain(family, _)
+            | Self::AppendRules(family, _)
+            | Self::FlushChain(family, _)
+            | Self::EditRules { family, .. }
+            | Self::AddSet(family, _)
+            | Self::DeleteSet(family, _)
+            | Self::AddElements(family, ..)
+            | Self::DeleteElements(family, ..) => *family,
+        }
+    }
+}
+
 /// A change of one rule of a chain. Places count from 0 in the chain as it was before the edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleEdit {

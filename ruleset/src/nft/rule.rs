@@ -1,6 +1,6 @@
 //! Rules: statements in order.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A rule: statements from left to right; the first match that fails ends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// What it does.
     pub statements: Vec<Statement>,
@@ -31,7 +31,7 @@ impl Rule {
 }
 
 /// A statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Statement {
     /// Go on only if this holds.
     Match(Match),
@@ -48,6 +48,29 @@ pub enum Statement {
 }
 
 impl Statement {
+    /// The set or map it looks into.
+    pub fn set(&self) -> Option<&SetName> {
+        match self {
+            Self::Match(Match::InSet(.., set) | Match::AddressPortInSet(.., set)) => Some(set),
+            Self::InterfaceMap(_, map) | Self::PortMap(map) => Some(map),
+            Self::Match(
+                Match::Protocol(..)
+                | Match::Net(..)
+                | Match::AnyOf(..)
+                | Match::Port(..)
+                | Match::IcmpType(..)
+                | Match::IcmpTypeCode(..)
+                | Match::IcmpTypes(_)
+                | Match::Interface(..)
+                | Match::Ct(_)
+                | Match::LocalDestination,
+            )
+            | Self::Counter
+            | Self::Log(_)
+            | Self::Verdict(_) => None,
+        }
+    }
+
     /// The condition, if it is one.
     pub fn condition(&self) -> Option<&Match> {
         match self {
@@ -80,6 +103,19 @@ impl Verdict {
         match self {
             Self::Jump(chain) | Self::Goto(chain) => Some(chain),
             Self::Accept | Self::Drop | Self::Return => None,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    /// As nft writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+            Self::Return => f.write_str("return"),
+            Self::Jump(chain) => write!(f, "jump {chain}"),
+            Self::Goto(chain) => write!(f, "goto {chain}"),
         }
     }
 }
@@ -149,7 +185,7 @@ impl CtState {
 }
 
 /// A condition on the packet. A port condition stands behind a [`Match::Protocol`] of the same rule, or in a set lookup that includes the protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Match {
     /// `meta l4proto 6`.
     Protocol(Operator, Protocol),

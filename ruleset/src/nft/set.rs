@@ -73,7 +73,49 @@ pub enum Element {
     PortVerdict(ProtocolPort, Verdict),
 }
 
+impl Element {
+    /// The verdict, if it is of a map.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        match self {
+            Self::InterfaceVerdict(_, verdict) | Self::PortVerdict(_, verdict) => Some(verdict),
+            Self::Address(_) | Self::Interval(_) | Self::AddressPort(_) => None,
+        }
+    }
+}
+
 impl Elements {
+    /// The elements one by one, in order.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = Element> + '_> {
+        match self {
+            Self::Addresses(set) => Box::new(set.iter().map(|net| Element::Address(net.addr()))),
+            Self::Intervals(set) => Box::new(set.iter().copied().map(Element::Interval)),
+            Self::AddressPorts(set) => Box::new(set.iter().copied().map(Element::AddressPort)),
+            Self::InterfaceVerdicts(map) => {
+                Box::new(map.iter().map(|(name, to)| Element::InterfaceVerdict(name.clone(), to.clone())))
+            }
+            Self::PortVerdicts(map) => {
+                Box::new(map.iter().map(|(key, to)| Element::PortVerdict(*key, to.clone())))
+            }
+        }
+    }
+
+    /// The verdicts of a map; none for a plain set.
+    pub fn verdicts(&self) -> Box<dyn Iterator<Item = &Verdict> + '_> {
+        match self {
+            Self::InterfaceVerdicts(map) => Box::new(map.values()),
+            Self::PortVerdicts(map) => Box::new(map.values()),
+            Self::Addresses(_) | Self::Intervals(_) | Self::AddressPorts(_) => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Whether this is a verdict map.
+    pub fn has_verdicts(&self) -> bool {
+        match self {
+            Self::InterfaceVerdicts(_) | Self::PortVerdicts(_) => true,
+            Self::Addresses(_) | Self::Intervals(_) | Self::AddressPorts(_) => false,
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         match self {
