@@ -3,6 +3,7 @@
 //! ```text
 //! case folder ─→ Cluster ─→ Topology (namespaces, veth, routes) ─→ Prober (packets out, packets that arrived)
 //!            └─→ flows with expected verdicts ──────────────────────────┘
+//! seed ─→ Universe ─→ Reference (the API texts, said a second time) ═ compared with the system under test
 //! ```
 //!
 //! Architecture invariants:
@@ -15,9 +16,15 @@ pub mod agent;
 pub mod bench;
 pub mod case;
 pub mod cluster;
+pub mod compare;
 pub mod conntrack;
 pub mod demo;
+pub mod flow;
+pub mod generate;
 pub mod namespace;
+pub mod objects;
 pub mod packet;
 pub mod probe;
+pub mod reference;
 pub mod topology;
+pub mod verdict;
