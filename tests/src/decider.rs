@@ -16,7 +16,7 @@ fn text(reason: &Reason) -> String {
     match reason {
         Reason::Rule { direction, policy, index, .. } => format!("{policy} {direction}[{index}]"),
         Reason::StandIn { direction, policy } => format!("{policy} {direction} stand-in"),
-        Reason::EndOfTier { .. } | Reason::Builtin { .. } | Reason::Loopback => {
+        Reason::EndOfTier { .. } | Reason::Profile { .. } | Reason::Builtin { .. } | Reason::Loopback => {
             reason.builtin().unwrap_or("unnamed").to_owned()
         }
     }
