@@ -234,9 +234,12 @@ fn sets(family: Family) -> Vec<Set> {
             "dispatch",
             None,
             Elements::InterfaceVerdicts(
-                [(InterfaceName::from("cali0123456789a"), leads("from/default/web")), (InterfaceName::from("cali1"), Verdict::Drop)]
-                    .into_iter()
-                    .collect(),
+                [
+                    (InterfaceName::from("cali0123456789a"), leads("from/default/web")),
+                    (InterfaceName::from("cali1"), Verdict::Drop),
+                ]
+                .into_iter()
+                .collect(),
             ),
         ),
         set(
