@@ -9,13 +9,14 @@ use ferrule_agent::{
 use ferrule_ruleset::{
     address::Family,
     diff::{Operation, diff},
+    nft::Elements,
 };
 use nix::errno::Errno;
 use tokio::time::timeout;
 
 use crate::{
     namespace::{isolated, nft, nft_reads, programmed, replacement},
-    sample::{everything, sized},
+    sample::{address, chain, everything, sized},
 };
 
 /// Long enough for an event that is there; the time of one that is not.
@@ -34,7 +35,7 @@ fn changes_of_our_tables_are_heard_and_others_are_not() {
         let mut kernel = programmed(&everything()).await;
         assert!(!hears(&mut kernel).await, "our own commit");
         for (script, concerns) in [
-            ("add table ip other { chain c { drop\n } }", false),
+            ("add table ip other { chain c { drop\n }\n }", false),
             ("add table inet ferrule", false),
             ("add rule ip ferrule from/default/web drop", true),
             ("add element ip6 ferrule bare { fd00::99 }", true),
@@ -56,8 +57,12 @@ fn changes_of_our_tables_are_heard_and_others_are_not() {
 fn what_is_lost_counts_as_a_change() {
     isolated(async || {
         let mut kernel = Kernel::start().unwrap();
-        let chains: String = (0..40_000).map(|n| format!("chain c{n} {{ }}\n")).collect();
-        nft_reads(&["-f", "-"], &format!("table ip other {{\n{chains}}}"));
+        let comment = "x".repeat(100);
+        let elements: String = (0..100_000).map(|n| format!("{n} comment \"{comment}\",")).collect();
+        nft_reads(
+            &["-f", "-"],
+            &format!("table ip other {{ set s {{ type mark; elements = {{ {elements} }}; }}\n}}"),
+        );
         assert!(hears(&mut kernel).await);
     });
 }
@@ -67,20 +72,25 @@ fn what_is_lost_counts_as_a_change() {
 fn a_batch_for_a_passed_generation_is_refused() {
     isolated(async || {
         let mut socket = Socket::open().unwrap();
-        let mut send = |generation| {
+        let mut send = |generation, name| {
             let mut batch = Batch::new(socket.opening(generation));
-            encode(&mut batch, 0, &Operation::AddTable(Family::V4), &Handles::new()).unwrap();
+            let chain = Operation::AddChain(Family::V4, chain(name, vec![]).into());
+            for operation in [Operation::AddTable(Family::V4), chain] {
+                encode(&mut batch, 0, &operation, &Handles::new()).unwrap();
+            }
             let batch = batch.finish();
             let faults = socket.commit(&batch).unwrap();
-            (faults, socket.generation().unwrap(), batch)
+            let stale = faults.iter().filter(|fault| fault.errno == Errno::ERESTART);
+            let stale = stale.filter(|fault| batch.is_begin(fault.sequence)).count();
+            assert_eq!(stale, faults.len(), "{faults:?}");
+            (stale, socket.generation().unwrap())
         };
-        let (faults, now, _) = send(Generation(0));
-        assert_eq!((faults.len(), faults.first().map(|fault| fault.errno)), (1, Some(Errno::ERESTART)));
-        let (faults, after, _) = send(now);
-        assert_eq!((faults, after), (vec![], Generation(now.0 + 1)));
-        let (faults, last, batch) = send(now);
-        assert!(batch.is_begin(faults[0].sequence));
-        assert_eq!(last, after);
+        let (_, now) = send(Generation(1), "a");
+        let next = Generation(now.0 + 1);
+        assert_eq!(send(next, "b"), (1, now), "a generation that has not come");
+        assert_eq!(send(now, "b"), (0, next));
+        assert_eq!(send(now, "c"), (1, next), "a generation that has passed");
+        assert!(!nft(&["list", "ruleset"]).contains("chain c"));
     });
 }
 
@@ -101,8 +111,13 @@ fn a_failure_after_a_foreign_change_names_no_object() {
     isolated(async || {
         let wanted = everything();
         let kernel = programmed(&wanted).await;
+        let mut more = wanted.clone();
+        let mut set = ferrule_ruleset::nft::Set::clone(&more.tables.v6.sets["bare"]);
+        set.elements =
+            Elements::Addresses([ipnet::IpNet::from(address(Family::V6, 99))].into_iter().collect());
+        more.tables.v6.sets.insert(set.name.clone(), set.into());
         nft(&["flush", "ruleset"]);
-        let error = kernel.commit(diff(Some(&wanted), &sized(20, 20))).await.unwrap_err();
+        let error = kernel.commit(diff(Some(&wanted), &more)).await.unwrap_err();
         assert!(matches!(error, CommitError::Stale { .. }), "{error}");
         assert!(error.to_string().contains("changed by somebody else"), "{error}");
         kernel.commit(replacement(&wanted)).await.unwrap();

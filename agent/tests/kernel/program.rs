@@ -102,7 +102,7 @@ fn lists_conditions_as_a_person_writes_them() {
 #[test]
 fn cleanup_takes_away_what_is_ours() {
     isolated(async || {
-        nft_reads(&["-f", "-"], "table ip other { chain c { accept\n } }");
+        nft_reads(&["-f", "-"], "table ip other { chain c { accept\n }\n }");
         let kernel = programmed(&everything()).await;
         kernel.cleanup().await.unwrap();
         assert_eq!(nft(&["list", "tables"]).trim(), "table ip other");

@@ -31,7 +31,6 @@ fn unprogrammable() -> Vec<(Rule, Errno, &'static str)> {
     vec![
         (rule(1, vec![look]), Errno::ENOENT, "refers to something that is not there"),
         (rule(1, vec![jump("absent")]), Errno::ENOENT, "refers to something that is not there"),
-        (rule(1, vec![jump("ingress/knp/default/web")]), Errno::ELOOP, "lead in a circle"),
         (rule(1, vec![Statement::Counter; 129]), Errno::EINVAL, "at most 128 expressions"),
         (rule(1, vec![jump(&"x".repeat(256))]), Errno::EINVAL, "1 to 255 bytes"),
     ]
