@@ -211,7 +211,9 @@ fn read_verdict(data: Attributes<'_>) -> Option<Verdict> {
 /// Which element of a message, counted from its first, the byte at this offset belongs to. An interval counts once.
 pub fn element_at(message: &[u8], offset: usize) -> usize {
     let mut starts = 0_usize;
-    let Some(payload) = super::read::Messages(message).next().map(|message| message.attributes()) else { return 0 };
+    let Some(payload) = super::read::Messages(message).next().map(|message| message.attributes()) else {
+        return 0;
+    };
     let list = payload.find(attribute::elements::LIST).unwrap_or(&[]);
     // Slices of one buffer: the distance of their starts is the offset of the one in the other.
     let offset_of = |part: &[u8]| part.as_ptr() as usize - message.as_ptr() as usize;
@@ -219,7 +221,10 @@ pub fn element_at(message: &[u8], offset: usize) -> usize {
         if offset_of(element) > offset + 4 {
             break;
         }
-        let end = Attributes(element).find(attribute::element::FLAGS).and_then(be32).is_some_and(|flags| flags & 1 != 0);
+        let end = Attributes(element)
+            .find(attribute::element::FLAGS)
+            .and_then(be32)
+            .is_some_and(|flags| flags & 1 != 0);
         starts += usize::from(!end);
     }
     starts.saturating_sub(1)

@@ -64,7 +64,9 @@ pub fn encode(
     let place = Place { operation: index, part: 0 };
     let at = |unencodable| (place, unencodable);
     match operation {
-        Operation::AddTable(family) => batch.object(place, &table(*family), MsgType::Add, flag::CREATE, |_| {}),
+        Operation::AddTable(family) => {
+            batch.object(place, &table(*family), MsgType::Add, flag::CREATE, |_| {})
+        }
         Operation::DeleteTable(family) => batch.object(place, &table(*family), MsgType::Del, 0, |_| {}),
         Operation::AddChain(family, chain) => add_chain(batch, place, *family, chain).map_err(at)?,
         Operation::DeleteChain(family, chain) => {

@@ -148,7 +148,9 @@ impl nftnl::expr::Expression for Expression {
                     Operator::IsNot => libc::NFT_LOOKUP_F_INV as u32,
                 },
             ),
-            Self::VerdictLookup(map) => lookup(map).u32(ffi::LOOKUP_DESTINATION, libc::NFT_REG_VERDICT as u32),
+            Self::VerdictLookup(map) => {
+                lookup(map).u32(ffi::LOOKUP_DESTINATION, libc::NFT_REG_VERDICT as u32)
+            }
             Self::Counter => RawExpression::new(c"counter"),
             Self::Log(prefix) => RawExpression::new(c"log").text(ffi::LOG_PREFIX, prefix),
             Self::Verdict(code, chain) => {

@@ -3,11 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ferrule_ruleset::{
-    address::Family,
-    ir::AddressPort,
-    name::InterfaceName,
-    nft::ProtocolPort,
-    protocol::Protocol,
+    address::Family, ir::AddressPort, name::InterfaceName, nft::ProtocolPort, protocol::Protocol,
 };
 
 /// Length of an interface name in the kernel (`IFNAMSIZ`), its terminator included.

@@ -80,11 +80,15 @@ impl Socket {
     /// The chains of our table. None in the place of one that we would not make.
     pub fn chains(&mut self, family: Family) -> io::Result<Vec<Option<ListedChain>>> {
         // Kernels do not select chains by table.
-        self.request(list(message::GETCHAIN, family), |_| {}, |answer, found| {
-            if is_ours(answer) {
-                found.push(read_chain(answer.attributes()));
-            }
-        })
+        self.request(
+            list(message::GETCHAIN, family),
+            |_| {},
+            |answer, found| {
+                if is_ours(answer) {
+                    found.push(read_chain(answer.attributes()));
+                }
+            },
+        )
     }
 
     /// The rules of our table, or of one of its chains, in order.
@@ -156,7 +160,8 @@ fn read_chain(attributes: Attributes<'_>) -> Option<ListedChain> {
         return Some(ListedChain { name, base: None });
     };
     let number = hook.find(attribute::chain::HOOK_NUMBER).and_then(be32)?;
-    let hook_point = [Hook::Input, Hook::Forward, Hook::Output].into_iter().find(|hook| hook.number() == number)?;
+    let hook_point =
+        [Hook::Input, Hook::Forward, Hook::Output].into_iter().find(|hook| hook.number() == number)?;
     let priority = hook.find(attribute::chain::HOOK_PRIORITY).and_then(be32)?.cast_signed();
     let policy = attributes.find(attribute::chain::POLICY).and_then(be32)?.cast_signed();
     let kind = attributes.find(attribute::chain::TYPE).and_then(text)?;

@@ -100,7 +100,8 @@ impl Program<'_> {
         let (offset, width) = self.address_field(side);
         let (prefix, width) = (u32::from(net.prefix_len()), width as usize);
         let key = Key::address(&net.network());
-        let whole = if width > FIELD && prefix > 0 && prefix.is_multiple_of(8) { prefix as usize / 8 } else { width };
+        let whole =
+            if width > FIELD && prefix > 0 && prefix.is_multiple_of(8) { prefix as usize / 8 } else { width };
         let base = Base::Network;
         self.push(Expression::Payload { base, offset, length: whole as u32, register: Register::FIRST });
         if (prefix as usize) < whole * 8 {

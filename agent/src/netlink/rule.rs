@@ -85,8 +85,9 @@ impl Program<'_> {
             writer.u32(attribute::set::ID, id);
         });
         let target = Target { family: self.family, set: ANONYMOUS, id: Some(id) };
-        let written =
-            write_elements(self.batch, self.place, target, Change::Add, &set.entries, |entry| Ok(entry.clone()));
+        let written = write_elements(self.batch, self.place, target, Change::Add, &set.entries, |entry| {
+            Ok(entry.clone())
+        });
         self.outcome = self.outcome.and(written);
         self.push(Expression::Lookup(operator, SetReference { name: c"__set%d".into(), id }));
     }
@@ -165,7 +166,9 @@ pub(super) fn write(
     let mut bytes = Vec::with_capacity(160);
     append_comment(&mut bytes, userdata::RULE_COMMENT, &render::comment(rule));
     append_userdata(&mut bytes, userdata::RULE_DIGEST, &render::digest(family, rule));
-    batch.object(place, &object, MsgType::Add, flags, |writer| writer.attribute(attribute::rule::USERDATA, &bytes));
+    batch.object(place, &object, MsgType::Add, flags, |writer| {
+        writer.attribute(attribute::rule::USERDATA, &bytes)
+    });
     Ok(())
 }
 

@@ -130,7 +130,9 @@ impl Socket {
         let mut faults = Vec::new();
         loop {
             match recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
-                Ok(length) => faults.extend(Messages(&self.buffer[..length]).filter_map(|answer| fault(&answer))),
+                Ok(length) => {
+                    faults.extend(Messages(&self.buffer[..length]).filter_map(|answer| fault(&answer)))
+                }
                 Err(Errno::EAGAIN) => break,
                 Err(Errno::EINTR) => {}
                 Err(Errno::ENOBUFS) => {
