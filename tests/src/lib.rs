@@ -5,6 +5,7 @@
 //! case folder ─→ Cluster ─→ Topology (namespaces, veth, routes) ─→ Prober (packets out, packets that arrived)
 //!            ├─→ flows with expected verdicts ──────────────────────────┘
 //!            └─→ objects ─→ reference model
+//! seed ─→ Universe ─→ objects and flows
 //! ```
 //!
 //! Architecture invariants:
