@@ -84,7 +84,6 @@ fn decides(origin: &Origin, wanted: Direction) -> bool {
         Origin::Rule { direction, .. }
         | Origin::Profile { direction }
         | Origin::EndOfTier { direction, .. }
-        | Origin::Profile { direction }
         | Origin::StandIn { direction, .. } => *direction == wanted,
         Origin::Endpoint { direction, role, .. } => *direction == wanted && *role != Builtin::Dispatch,
         Origin::Policy { .. } | Origin::Builtin(_) => false,
