@@ -16,7 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use ferrule_ruleset::compile::{EndpointToHost, Options};
 
 use crate::{cluster::Cluster, probe::Delivery, probe::Probe};
 use line::Line;
@@ -84,6 +85,20 @@ impl Case {
         let cases: Vec<_> = folders.map(|folder| Self::read(folder)).collect::<Result<_>>()?;
         ensure!(!cases.is_empty(), "no case {wanted:?} in {}", root.display());
         Ok(cases)
+    }
+
+    /// The settings of the agent that the ruleset depends on.
+    pub fn options(&self) -> Result<Options> {
+        let mut options = Options::default();
+        for (name, value) in &self.environment {
+            match (name.as_str(), value.as_str()) {
+                ("FERRULE_DEFAULT_ENDPOINT_TO_HOST_ACTION", "Drop") => {
+                    options.endpoint_to_host = EndpointToHost::Drop
+                }
+                _ => bail!("{}: {name}={value} is not known to the judges", self.name),
+            }
+        }
+        Ok(options)
     }
 
     /// Addresses that flows name and that belong to no pod and no node.

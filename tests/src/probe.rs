@@ -95,7 +95,8 @@ impl<'a> Prober<'a> {
         Self { topology, homes: BTreeMap::new(), next_tag: 1, next_port: BTreeMap::new() }
     }
 
-    /// What becomes of each probe, in their order. A packet seen anywhere but at its destination is an error.
+    /// What becomes of each probe, in their order. Connections of earlier probes are forgotten first. A packet seen anywhere but at its destination is
+    /// an error.
     pub fn deliver(&mut self, probes: &[Probe]) -> Result<Vec<Delivery>> {
         let mut deliveries = vec![Delivery::Lost; probes.len()];
         let mut left: Vec<usize> = (0..probes.len()).collect();
@@ -105,6 +106,13 @@ impl<'a> Prober<'a> {
             self.send_wave(&wave, probes, &mut deliveries)?;
             left = later;
         }
+        Ok(deliveries)
+    }
+
+    /// The same all at once and with connections as they are: for packets that are meant to belong to one.
+    pub fn deliver_on(&mut self, probes: &[Probe]) -> Result<Vec<Delivery>> {
+        let mut deliveries = vec![Delivery::Lost; probes.len()];
+        self.send_wave(&(0..probes.len()).collect::<Vec<_>>(), probes, &mut deliveries)?;
         Ok(deliveries)
     }
 
