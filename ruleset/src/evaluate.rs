@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::{name::ChainName, nft::Ruleset, origin::Origin, packet::Packet};
+use crate::{
+    name::ChainName,
+    nft::Ruleset,
+    origin::Origin,
+    packet::Packet,
+};
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

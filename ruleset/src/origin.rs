@@ -107,9 +107,7 @@ impl Origin {
     /// The policy at whose door this is to be laid.
     pub fn policy(&self) -> Option<&PolicyKey> {
         match self {
-            Self::Rule { policy, .. } | Self::Policy { policy, .. } | Self::StandIn { policy, .. } => {
-                Some(policy)
-            }
+            Self::Rule { policy, .. } | Self::Policy { policy, .. } | Self::StandIn { policy, .. } => Some(policy),
             Self::EndOfTier { .. } | Self::Endpoint { .. } | Self::Builtin(_) => None,
         }
     }
@@ -119,9 +117,7 @@ impl fmt::Display for Origin {
     /// The comment of the rule: what a person reads in `nft list`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rule { tier, policy, direction, index } => {
-                write!(f, "{policy} {direction}[{index}] tier {tier}")
-            }
+            Self::Rule { tier, policy, direction, index } => write!(f, "{policy} {direction}[{index}] tier {tier}"),
             Self::Policy { tier, policy, .. } => write!(f, "{policy} tier {tier}"),
             Self::EndOfTier { tier, direction, policies } => {
                 write!(f, "end of tier {tier} {direction}:")?;

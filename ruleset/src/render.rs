@@ -1,7 +1,7 @@
 //! Nft objects to the text that `nft -f` accepts and `nft list` shows. To be filled in.
 
-use crate::address::Family;
 use crate::nft::{Rule, Ruleset};
+use crate::address::Family;
 
 /// The whole ruleset as a script that replaces our tables: `table ip ferrule` and `table ip6 ferrule`.
 pub fn render(_ruleset: &Ruleset) -> String {
