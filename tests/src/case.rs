@@ -16,7 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use ferrule_ruleset::compile::{EndpointToHost, Options};
 
 use crate::{cluster::Cluster, probe::Delivery, probe::Probe};
 use line::Line;
@@ -86,6 +87,20 @@ impl Case {
         Ok(cases)
     }
 
+    /// The settings of the agent that the ruleset depends on.
+    pub fn options(&self) -> Result<Options> {
+        let mut options = Options::default();
+        for (name, value) in &self.environment {
+            match (name.as_str(), value.as_str()) {
+                ("FERRULE_DEFAULT_ENDPOINT_TO_HOST_ACTION", "Drop") => {
+                    options.endpoint_to_host = EndpointToHost::Drop
+                }
+                _ => bail!("{}: {name}={value} is not known to the judges", self.name),
+            }
+        }
+        Ok(options)
+    }
+
     /// Addresses that flows name and that belong to no pod and no node.
     pub fn outside(&self) -> BTreeSet<IpAddr> {
         let ends =
@@ -99,10 +114,8 @@ impl Case {
         let case = &self.name;
         let eval = line.eval_arguments(probe);
         format!(
-            "{case}, flows.txt:{number}: {line}\n  \
-             {} -> {}: expected {}, {judge}: {said}\n  \
-             to debug: ferrule eval --manifests {} {eval}\n            \
-             PAUSE=60 CASE={case} cargo test -p ferrule-tests --test cases packets, then: ip netns exec fe-… nft list ruleset",
+            "{case}, flows.txt:{number}: {line}\n  {} -> {}: expected {}, {judge}: {said}\n  \
+             ferrule eval --manifests {} {eval}",
             probe.source,
             probe.destination,
             line.expectation(),

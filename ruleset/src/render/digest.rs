@@ -217,6 +217,10 @@ impl Encoding {
                 self.tag(5);
                 self.builtin(*role);
             }
+            Origin::Profile { direction } => {
+                self.tag(6);
+                self.tag(*direction as u8);
+            }
         }
     }
 
