@@ -174,7 +174,7 @@ pub(crate) fn descriptor(socket: &mnl::Socket) -> BorrowedFd<'_> {
 /// Lets a tokio runtime, which must be around the caller, watch a descriptor for what there is to read.
 pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an owned descriptor names the same open file until it is dropped, which is after the registration that keeps it.
-    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
 }
 
 /// Turns a netlink option on.
