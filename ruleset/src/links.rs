@@ -63,10 +63,16 @@ impl Default for InterfacePrefix {
 impl Links {
     /// The interface of a pod: the Calico name of the first prefix under which such a link exists, else the device of the host route to one of its
     /// addresses, else the Calico name of the first prefix, so that the pod is governed from the moment its link appears.
-    pub fn interface_of(&self, pod: &ObjectName, addresses: &[IpAddr], prefixes: &[InterfacePrefix]) -> Option<InterfaceName> {
+    pub fn interface_of(
+        &self,
+        pod: &ObjectName,
+        addresses: &[IpAddr],
+        prefixes: &[InterfacePrefix],
+    ) -> Option<InterfaceName> {
         let expected = prefixes.first()?.interface_of(pod);
         let Self::Observed(observed) = self else { return Some(expected) };
-        let by_name = prefixes.iter().map(|prefix| prefix.interface_of(pod)).find(|name| observed.names.contains(name));
+        let by_name =
+            prefixes.iter().map(|prefix| prefix.interface_of(pod)).find(|name| observed.names.contains(name));
         let by_route = || addresses.iter().find_map(|address| observed.routes.get(address)).cloned();
         by_name.or_else(by_route).or(Some(expected))
     }

@@ -72,10 +72,14 @@ impl std::fmt::Display for ResourceKey {
             Self::Namespace(name) => write!(f, "Namespace {name}"),
             Self::ServiceAccount(name) => write!(f, "ServiceAccount {name}"),
             Self::Node(name) => write!(f, "Node {name}"),
-            Self::Policy(PolicyKey { kind, namespace: Some(namespace), name }) => write!(f, "{} {namespace}/{name}", kind.as_str()),
+            Self::Policy(PolicyKey { kind, namespace: Some(namespace), name }) => {
+                write!(f, "{} {namespace}/{name}", kind.as_str())
+            }
             Self::Policy(PolicyKey { kind, namespace: None, name }) => write!(f, "{} {name}", kind.as_str()),
             Self::Tier(name) => write!(f, "Tier {name}"),
-            Self::NetworkSet(NetworkSetKey { namespace: Some(namespace), name }) => write!(f, "NetworkSet {namespace}/{name}"),
+            Self::NetworkSet(NetworkSetKey { namespace: Some(namespace), name }) => {
+                write!(f, "NetworkSet {namespace}/{name}")
+            }
             Self::NetworkSet(NetworkSetKey { namespace: None, name }) => write!(f, "GlobalNetworkSet {name}"),
         }
     }

@@ -217,10 +217,6 @@ impl Encoding {
                 self.tag(5);
                 self.builtin(*role);
             }
-            Origin::Profile { direction } => {
-                self.tag(6);
-                self.tag(*direction as u8);
-            }
         }
     }
 
