@@ -113,9 +113,9 @@ impl State {
         Ok(())
     }
 
-    fn refusal(&self, rule: &Rule) -> Option<Arc<Origin>> {
+    fn refusal(&self, rule: &Rule) -> Option<Origin> {
         let Origin::Rule { policy, .. } = &*rule.origin else { return None };
-        self.refused.contains(&*policy.name).then(|| rule.origin.clone())
+        self.refused.contains(&*policy.name).then(|| Origin::clone(&rule.origin))
     }
 }
 
