@@ -17,6 +17,7 @@ pub mod bench;
 pub mod case;
 pub mod cluster;
 pub mod conntrack;
+pub mod listing;
 pub mod namespace;
 pub mod packet;
 pub mod probe;
