@@ -114,10 +114,8 @@ impl Case {
         let case = &self.name;
         let eval = line.eval_arguments(probe);
         format!(
-            "{case}, flows.txt:{number}: {line}\n  \
-             {} -> {}: expected {}, {judge}: {said}\n  \
-             to debug: ferrule eval --manifests {} {eval}\n            \
-             PAUSE=60 CASE={case} cargo test -p ferrule-tests --test cases packets, then: ip netns exec fe-… nft list ruleset",
+            "{case}, flows.txt:{number}: {line}\n  {} -> {}: expected {}, {judge}: {said}\n  \
+             ferrule eval --manifests {} {eval}",
             probe.source,
             probe.destination,
             line.expectation(),

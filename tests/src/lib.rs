@@ -17,6 +17,7 @@
 //! * Nothing here shares code with the compiler that it judges.
 
 pub mod agent;
+pub mod arbitrary;
 pub mod bench;
 pub mod case;
 pub mod cluster;

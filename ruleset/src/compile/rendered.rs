@@ -19,6 +19,17 @@ pub(super) fn verdict_rule(verdict: Verdict, origin: Origin) -> Rule {
     rule([Statement::Counter, Statement::Verdict(verdict)], origin)
 }
 
+/// Rules without those out of reach behind one that decides about every packet.
+pub(super) fn up_to_first_end(mut rules: Vec<Rule>) -> Vec<Rule> {
+    let decides = |rule: &Rule| {
+        rule.verdict().is_some() && !rule.statements.iter().any(|statement| statement.condition().is_some())
+    };
+    if let Some(end) = rules.iter().position(decides) {
+        rules.truncate(end + 1);
+    }
+    rules
+}
+
 /// What one input unit (a policy, an endpoint, an address set) was rendered to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rendered {
