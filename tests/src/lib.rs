@@ -22,6 +22,7 @@ pub mod bench;
 pub mod case;
 pub mod cluster;
 pub mod compare;
+pub mod compiled;
 pub mod conntrack;
 pub mod decider;
 pub mod demo;
