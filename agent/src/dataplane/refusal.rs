@@ -142,7 +142,7 @@ impl Refusal {
             Object::Chain(chain) | Object::Rule { chain, origin: None, .. } => {
                 Some(Culprit::Chain(self.family, chain.clone()))
             }
-            Object::Rule { origin: Some(origin), .. } => Some(Culprit::Rule(Arc::clone(origin))),
+            Object::Rule { origin: Some(origin), .. } => Some(Culprit::Rule(origin.clone())),
             Object::Set(set) | Object::Element(set, _) => Some(Culprit::Set(self.family, set.clone())),
         }
     }
