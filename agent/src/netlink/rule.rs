@@ -138,7 +138,7 @@ pub(crate) fn write(
     rule: &Rule,
     position: Position,
 ) -> Result<(), Unencodable> {
-    let mut program = Program { family, batch, place, expressions: Vec::new(), outcome: Ok(()) };
+    let mut program = Program { family, batch, place, expressions: Vec::with_capacity(16), outcome: Ok(()) };
     rule.statements.iter().try_for_each(|statement| program.push_statement(statement))?;
     program.outcome?;
     let expressions = program.expressions;
@@ -159,7 +159,7 @@ pub(crate) fn write(
         }
     };
     let mut bytes = Vec::with_capacity(160);
-    append_comment(&mut bytes, userdata::RULE_COMMENT, render::comment(rule));
+    append_comment(&mut bytes, userdata::RULE_COMMENT, &render::comment(rule));
     append_userdata(&mut bytes, userdata::RULE_DIGEST, &render::digest(family, rule));
     batch.object(place, &object, MsgType::Add, flags, |writer| {
         writer.attribute(attribute::rule::USERDATA, &bytes)

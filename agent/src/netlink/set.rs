@@ -110,7 +110,7 @@ pub(crate) fn write(writer: &mut Writer, family: Family, set: &Set, id: u32) {
         write_size(writer, capacity);
     }
     writer.u32(attribute::set::ID, id);
-    let userdata = userdata_of(kind, render::set_comment(set));
+    let userdata = userdata_of(kind, &render::set_comment(set));
     if !userdata.is_empty() {
         writer.attribute(attribute::set::USERDATA, &userdata);
     }
@@ -122,7 +122,7 @@ pub(crate) fn write_size(writer: &mut Writer, size: u32) {
 }
 
 /// Without the byte order, nft shows interface names as empty texts, which it cannot read again.
-fn userdata_of(kind: Kind, comment: String) -> Vec<u8> {
+fn userdata_of(kind: Kind, comment: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     if kind == Kind::InterfaceVerdicts {
         append_userdata(&mut bytes, userdata::SET_KEY_BYTE_ORDER, &HOST_ENDIAN.to_ne_bytes());
@@ -140,7 +140,8 @@ pub(crate) fn append_userdata(bytes: &mut Vec<u8>, kind: u8, value: &[u8]) {
 }
 
 /// Appends a comment of at most 254 bytes, as `render` makes them, as an entry of user data.
-pub(crate) fn append_comment(bytes: &mut Vec<u8>, kind: u8, mut comment: String) {
-    comment.push('\0');
-    append_userdata(bytes, kind, comment.as_bytes());
+pub(crate) fn append_comment(bytes: &mut Vec<u8>, kind: u8, comment: &str) {
+    bytes.extend_from_slice(&[kind, comment.len() as u8 + 1]);
+    bytes.extend_from_slice(comment.as_bytes());
+    bytes.push(0);
 }
