@@ -4,7 +4,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
     thread,
 };
 
@@ -22,8 +22,8 @@ fn agent() -> Command {
 }
 
 fn code_and_complaint(command: &mut Command) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = command.output().unwrap();
-    (status.code(), String::from_utf8(stderr).unwrap())
+    let Output { status, stderr, .. } = command.output().expect("the program can be run");
+    (status.code(), String::from_utf8(stderr).expect("the log is UTF-8"))
 }
 
 fn in_namespace(test: impl FnOnce() + Send + 'static) {
@@ -37,20 +37,30 @@ fn in_namespace(test: impl FnOnce() + Send + 'static) {
 }
 
 /// A running agent; ends with the test whatever becomes of it.
-struct Running(Child);
+struct Running {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
 
 impl Running {
     fn start(manifests: &Path) -> Self {
-        Self(agent().args(["--node-name", "node-1", "--manifests"]).arg(manifests).spawn().unwrap())
+        let mut command = agent();
+        command.args(["--node-name", "node-1", "--manifests"]).arg(manifests);
+        let mut child = command.spawn().expect("the program can be run");
+        let log = BufReader::new(child.stderr.take().expect("its standard error is a pipe"));
+        Self { child, log }
     }
 
     /// Reads the log up to a line that has this in it.
     fn read_until(&mut self, text: &str) {
-        let mut log = BufReader::new(self.0.stderr.as_mut().unwrap());
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended without `{text}`");
+            assert_ne!(
+                self.log.read_line(&mut line).expect("the log is UTF-8"),
+                0,
+                "the log ended without `{text}`"
+            );
         }
     }
 }
@@ -58,8 +68,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // Either may fail because it has ended already, which is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -98,9 +108,9 @@ fn a_signal_ends_it_with_the_rules_in_force_and_cleanup_removes_them() {
         for expected in ["reconciled", "in step"] {
             let mut running = Running::start(directory.path());
             running.read_until(expected);
-            kill(Pid::from_raw(running.0.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+            kill(Pid::from_raw(running.child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
             running.read_until("the rules stay in force");
-            assert_eq!(running.0.wait().unwrap().code(), Some(0));
+            assert_eq!(running.child.wait().unwrap().code(), Some(0));
         }
         assert_eq!(code_and_complaint(agent().arg("--cleanup")).0, Some(0));
         Running::start(directory.path()).read_until("reconciled");
