@@ -6,7 +6,13 @@ use imbl::OrdMap;
 use proptest::{collection, prelude::*};
 
 use super::{fixture::*, oracle, universe::some_event};
-use crate::{event::Event, ir::NodePolicy, links::{InterfacePrefix, Links}, resolve::Resolver, store::Store};
+use crate::{
+    event::Event,
+    ir::NodePolicy,
+    links::{InterfacePrefix, Links},
+    resolve::Resolver,
+    store::Store,
+};
 
 /// A new resolver that is told only what the store holds.
 fn from_scratch(store: &Store) -> NodePolicy {
