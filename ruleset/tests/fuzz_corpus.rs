@@ -28,6 +28,6 @@ fn selector() -> io::Result<()> {
 }
 
 #[test]
-fn manifest() {
-    replay("manifest", manifest::check);
+fn manifest() -> io::Result<()> {
+    replay("manifest", manifest::check)
 }
