@@ -118,10 +118,12 @@ proptest! {
     fn chains_are_filled_before_old_maps_lead_to_them((a, b) in pair()) {
         for batch in diff(Some(&a), &b).batches {
             let replaced = |family| batch.operations.contains(&Operation::DeleteTable(family));
-            let added: Vec<_> = batch.operations.iter().filter_map(|operation| match operation {
-                Operation::AddChain(family, chain) => Some((*family, &chain.name)),
-                _ => None,
-            }).collect();
+            let mut added = Vec::new();
+            for operation in &batch.operations {
+                if let Operation::AddChain(family, chain) = operation {
+                    added.push((*family, &chain.name));
+                }
+            }
             for operation in &batch.operations {
                 let Operation::AddElements(family, set, elements) = operation else { continue };
                 let targets = elements.iter().filter_map(|element| element.verdict()?.chain());
@@ -146,15 +148,13 @@ proptest! {
             }
         }
         for operation in diff(Some(&a), &b).batches.iter().flat_map(|batch| &batch.operations) {
-            match operation {
-                Operation::EditRules { edits, .. } => {
-                    let only_deletes = edits.iter().all(|edit| matches!(edit, RuleEdit::Delete(_)));
-                    prop_assert!(only_deletes, "{edits:?}");
-                }
-                Operation::FlushChain(family, chain) => {
-                    prop_assert!(b.table(*family).chains[chain].rules.is_empty());
-                }
-                other => prop_assert!(false, "{other:?}"),
+            if let Operation::EditRules { edits, .. } = operation {
+                let only_deletes = edits.iter().all(|edit| matches!(edit, RuleEdit::Delete(_)));
+                prop_assert!(only_deletes, "{edits:?}");
+            } else if let Operation::FlushChain(family, chain) = operation {
+                prop_assert!(b.table(*family).chains[chain].rules.is_empty());
+            } else {
+                prop_assert!(false, "{operation:?}");
             }
         }
     }
