@@ -14,8 +14,10 @@
 
 pub mod agent;
 pub mod config;
+pub mod dataplane;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod netlink;
 pub mod source;
 pub mod status;

@@ -17,6 +17,9 @@ mod skeleton;
 mod tier;
 mod traffic;
 
+#[cfg(test)]
+mod tests;
+
 pub use options::{EndpointToHost, InvalidPackets, Options};
 pub use skeleton::PRIORITY;
 

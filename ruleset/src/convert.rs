@@ -1,4 +1,177 @@
 //! API objects to the model: the only place that knows the shapes of APIs.
 //!
-//! Closed on doubt (policy-model §0 item 7): an allow rule that cannot be understood matches nothing; a deny rule, or a policy whose subject cannot be
-//! understood, applies as widely as it could have. To be filled in.
+//! Invariants:
+//! * Total: every tree has an answer; one bad part costs no other part, one bad object no other object.
+//! * Closed on doubt (policy-model §0 item 7). An allow rule that is not understood matches nothing. A deny rule, and a policy whose subject is not
+//!   understood, apply as widely as the parts that are understood leave them. The tables stand in [`rule`], [`calico_policy`] and
+//!   [`kubernetes_network_policy`].
+//! * A field that is not known counts as not understood wherever it could restrict a policy, and is of no interest anywhere else: what API servers add to
+//!   objects (`status`, `managedFields`, …) passes without a word.
+//! * null is absent. Only items of lists may be null, and then they are not understood.
+//!
+//! Deliberately absent until their kinds are supported: `services` and `http` matches, host endpoints; such rules have their closed stand-ins.
+
+pub(crate) mod field;
+mod identity;
+mod kind;
+mod label_selector;
+mod labels;
+pub(crate) mod namespace;
+mod nets;
+mod ports;
+mod remark;
+mod selectors;
+mod traffic;
+
+mod calico_policy;
+mod kubernetes_network_policy;
+mod network_set;
+mod node;
+mod pod;
+mod rule;
+pub(crate) mod tier;
+
+#[cfg(test)]
+mod tests;
+
+pub use remark::Remark;
+
+use crate::{
+    finding::Severity,
+    manifest::node::Node,
+    name::{NodeName, TierName},
+    policy::{PolicyKey, PolicyKind},
+    resource::{NetworkSetKey, Resource, ResourceKey},
+};
+use field::{Field, Fields, Problem};
+use kind::Kind;
+use remark::Remarks;
+
+/// Fields that every object may have.
+const OBJECT_FIELDS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+/// What an object became.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Converted {
+    /// Its identity.
+    pub key: ResourceKey,
+    /// The object, or its closed stand-in; none where that is absence.
+    pub resource: Option<Resource>,
+    /// What there is to say about it.
+    pub remarks: Vec<Remark>,
+}
+
+/// What became of a tree.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Conversion {
+    /// An object of a kind that takes part in policy.
+    Object(Box<Converted>),
+    /// An object of another kind.
+    Skipped,
+    /// An object of a kind that takes part in policy, in a version or of an API that is not known; nothing stands in for it.
+    UnknownVersion(Remark),
+    /// No object, or one that cannot be told from others.
+    Unidentified(Remark),
+}
+
+/// Reads an object. `implied` is the `apiVersion` and `kind` of an object that names neither, as an item of a typed list.
+pub fn convert<'a>(object: &'a Node, implied: Option<(&'a str, &'a str)>) -> Conversion {
+    match identify(object, implied) {
+        Ok(Identified::Object { key, object, metadata }) => {
+            Conversion::Object(Box::new(converted(key, &object, &metadata)))
+        }
+        Ok(Identified::Skipped) => Conversion::Skipped,
+        Ok(Identified::UnknownVersion(severity, problem)) => {
+            Conversion::UnknownVersion(unplaced(severity, problem, "the object has no effect"))
+        }
+        Err(problem) => Conversion::Unidentified(unplaced(Severity::Error, problem, "")),
+    }
+}
+
+fn unplaced(severity: Severity, Problem { line, field, message }: Problem, consequence: &str) -> Remark {
+    Remark { line, severity, field, message, consequence: consequence.into() }
+}
+
+enum Identified<'a> {
+    Object { key: ResourceKey, object: Fields<'a>, metadata: Fields<'a> },
+    Skipped,
+    UnknownVersion(Severity, Problem),
+}
+
+fn identify<'a>(object: &'a Node, implied: Option<(&'a str, &'a str)>) -> Result<Identified<'a>, Problem> {
+    let root = Field::root(object);
+    let fields = root
+        .fields()
+        .map_err(|_| root.problem("not an object: it must be a map with apiVersion and kind"))?;
+    let api_version = text_or(&fields, "apiVersion", implied.map(|(api_version, _)| api_version))?;
+    let kind = text_or(&fields, "kind", implied.map(|(_, kind)| kind))?;
+    let kind = match Kind::of(api_version, kind) {
+        kind::Lookup::Known(kind) => kind,
+        kind::Lookup::Other => return Ok(Identified::Skipped),
+        kind::Lookup::UnknownVersion(severity) => {
+            let message = format!("{kind} of {api_version} is not known");
+            let place =
+                fields.field("apiVersion").map_or_else(|| fields.problem(""), |field| field.problem(""));
+            return Ok(Identified::UnknownVersion(severity, Problem { message, ..place }));
+        }
+    };
+    let metadata = fields.map("metadata")?;
+    Ok(Identified::Object { key: key(kind, &metadata)?, object: fields, metadata })
+}
+
+fn text_or<'a>(fields: &Fields<'a>, name: &str, implied: Option<&'a str>) -> Result<&'a str, Problem> {
+    let text = fields.text(name)?.or(implied);
+    text.ok_or_else(|| fields.problem(format!("not an object: {name} is missing")))
+}
+
+fn key(kind: Kind, metadata: &Fields<'_>) -> Result<ResourceKey, Problem> {
+    let policy = |kind, namespace, name| ResourceKey::Policy(PolicyKey { kind, namespace, name });
+    let name = identity::name(metadata)?;
+    let namespace = || identity::namespace(metadata);
+    Ok(match kind {
+        Kind::Pod => ResourceKey::Pod(identity::object_name(metadata)?),
+        Kind::Namespace => ResourceKey::Namespace(identity::namespace_name(metadata)?),
+        Kind::ServiceAccount => ResourceKey::ServiceAccount(identity::object_name(metadata)?),
+        Kind::Node => ResourceKey::Node(NodeName::new(name)),
+        Kind::KubernetesNetworkPolicy => {
+            policy(PolicyKind::KubernetesNetworkPolicy, Some(namespace()?), name)
+        }
+        Kind::NetworkPolicy => policy(PolicyKind::NetworkPolicy, Some(namespace()?), name),
+        Kind::GlobalNetworkPolicy => policy(PolicyKind::GlobalNetworkPolicy, None, name),
+        Kind::Tier => ResourceKey::Tier(TierName::new(name)),
+        Kind::NetworkSet => ResourceKey::NetworkSet(NetworkSetKey { namespace: Some(namespace()?), name }),
+        Kind::GlobalNetworkSet => ResourceKey::NetworkSet(NetworkSetKey { namespace: None, name }),
+    })
+}
+
+fn converted(key: ResourceKey, object: &Fields<'_>, metadata: &Fields<'_>) -> Converted {
+    let mut remarks = Remarks::default();
+    let resource = match key.clone() {
+        ResourceKey::Pod(name) => Some(Resource::Pod(pod::convert(name, object, &mut remarks))),
+        ResourceKey::Namespace(name) => {
+            namespace::convert(name, metadata, &mut remarks).map(Resource::Namespace)
+        }
+        ResourceKey::ServiceAccount(name) => {
+            namespace::convert_account(name, metadata, &mut remarks).map(Resource::ServiceAccount)
+        }
+        ResourceKey::Node(name) => Some(Resource::Node(node::convert(name, object, &mut remarks))),
+        ResourceKey::Policy(key) => Some(Resource::Policy(policy(key, object, &mut remarks))),
+        ResourceKey::Tier(name) => Some(Resource::Tier(tier::convert(name, object, &mut remarks))),
+        ResourceKey::NetworkSet(key) => {
+            network_set::convert(key, object, &mut remarks).map(Resource::NetworkSet)
+        }
+    };
+    Converted { key, resource, remarks: remarks.0 }
+}
+
+fn policy(key: PolicyKey, object: &Fields<'_>, remarks: &mut Remarks) -> crate::policy::Policy {
+    match (key.kind, key.namespace.clone()) {
+        (PolicyKind::KubernetesNetworkPolicy, Some(namespace)) => {
+            kubernetes_network_policy::convert(key, &namespace, object, remarks)
+        }
+        (PolicyKind::KubernetesNetworkPolicy, None)
+        | (PolicyKind::NetworkPolicy | PolicyKind::GlobalNetworkPolicy, _) => {
+            calico_policy::convert(key, object, remarks)
+        }
+    }
+}

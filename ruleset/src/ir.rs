@@ -159,6 +159,15 @@ pub enum AddressSetKey {
     },
 }
 
+impl AddressSetKey {
+    /// The selector whose endpoints (and, without a port, network sets) the set is about.
+    pub fn selector(&self) -> &SelectorId {
+        match self {
+            Self::Selector(selector) | Self::NamedPort { selector, .. } => selector,
+        }
+    }
+}
+
 /// An address set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressSet {

@@ -76,8 +76,6 @@ pub enum Builtin {
     SourceAddress,
     /// From or to a workload interface that no endpoint has.
     UnknownInterface,
-    /// The namespace's profile.
-    Profile,
     /// Neither end is an endpoint of this node.
     NoPolicy,
     /// The node's own traffic to its own pods.
@@ -98,7 +96,6 @@ impl Builtin {
             Self::Invalid => "invalid",
             Self::SourceAddress => "source-address",
             Self::UnknownInterface => "unknown-interface",
-            Self::Profile => "profile",
             Self::NoPolicy => "no-policy",
             Self::HostToOwnPod => "host-to-own-pod",
             Self::EndpointToHost => "endpoint-to-host",
@@ -132,7 +129,7 @@ impl fmt::Display for Origin {
                 write!(f, "end of tier {tier} {direction}:")?;
                 policies.iter().try_for_each(|policy| write!(f, " {policy}"))
             }
-            Self::Profile { .. } => f.write_str(Builtin::Profile.as_str()),
+            Self::Profile { .. } => f.write_str("profile"),
             Self::StandIn { policy, direction } => write!(f, "{policy} {direction}: closed stand-in"),
             Self::Endpoint { role, .. } | Self::Builtin(role) => f.write_str(role.as_str()),
         }

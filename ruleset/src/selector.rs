@@ -15,6 +15,7 @@
 mod ast;
 mod canonical;
 mod lex;
+mod mention;
 mod parse;
 mod restriction;
 

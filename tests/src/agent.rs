@@ -35,17 +35,15 @@ pub struct Agent {
 
 impl Agent {
     /// Starts an agent for a node in the node's namespace. The calling thread has to outlive it.
-    pub fn start(
-        namespace: &Namespace,
-        node: &str,
-        manifests: &Path,
-        environment: &[(String, String)],
-    ) -> Result<Self> {
+    pub fn start(namespace: &Namespace, node: &str, manifests: &Path, arguments: &[String]) -> Result<Self> {
         let program = program("ferrule-agent", "FERRULE_AGENT")?;
         let log = tempfile::NamedTempFile::new().context("log file")?;
         let mut command = namespace.command(&program)?;
-        command.args(["--node-name", node, "--manifests"]).arg(manifests).env("NO_COLOR", "1");
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+            .args(["--node-name", node, "--manifests"])
+            .arg(manifests)
+            .args(arguments)
+            .env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::from(log.reopen()?)).stderr(Stdio::from(log.reopen()?));
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         Ok(Self { child, log, node: node.to_owned() })
@@ -131,17 +129,13 @@ pub fn replace(file: &Path, text: &str) -> Result<()> {
     fs::rename(&hidden, file).with_context(|| format!("replace {}", file.display()))
 }
 
-/// A program of this workspace: named by an environment variable, else beside the test executable's folder.
+/// A program of this workspace: named by an environment variable, else beside this executable or, as test executables have a folder of their own,
+/// beside that folder.
 pub fn program(name: &str, variable: &str) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         return Ok(path.into());
     }
-    let test = std::env::current_exe().context("path of the test executable")?;
-    let path = test.parent().and_then(Path::parent).context("target directory")?.join(name);
-    ensure!(
-        path.exists(),
-        "{} is missing: cargo build -p ferrule-agent -p ferrule, or set {variable}",
-        path.display()
-    );
-    Ok(path)
+    let own = std::env::current_exe().context("path of this executable")?;
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.exists());
+    found.with_context(|| format!("{name} is missing: cargo build --workspace --bins, or set {variable}"))
 }

@@ -1,13 +1,18 @@
-//! The judge: cases as data, and everything that it takes to judge them with real packets.
+//! The judge of Ferrule: what is correct said a second time and in another way, cases as data, and everything that it takes to judge them with real
+//! packets.
 //!
 //! ```text
 //! case folder ─→ Cluster ─→ Topology (namespaces, veth, routes) ─→ Prober (packets out, packets that arrived)
-//!            └─→ flows with expected verdicts ──────────────────────────┘
+//!            ├─→ flows with expected verdicts ──────────────────────────┘
+//!            └─→ objects ─→ reference model
+//! seed ─→ Universe ─→ objects and flows
 //! ```
 //!
 //! Architecture invariants:
-//! * A verdict is "did the request reach its destination", seen at the destination after its node's input hook; a reply proves nothing and is not waited for.
-//! * No source port, ICMP identifier or flow is used twice in the life of a topology: a live connection tracking entry looks like an allow.
+//! * A verdict is "did the request reach its destination", seen at the destination after its node's input hook; a reply proves nothing and is not
+//!   waited for.
+//! * A live connection tracking entry looks like an allow: a prober uses no source port or ICMP identifier twice, and connections of earlier batches
+//!   are forgotten.
 //! * Only namespaces that this crate created are touched. A missing capability fails the test; it never skips it.
 //! * Nothing here shares code with the compiler that it judges.
 
@@ -16,9 +21,20 @@ pub mod arbitrary;
 pub mod bench;
 pub mod case;
 pub mod cluster;
+pub mod compare;
+pub mod compiled;
 pub mod conntrack;
+pub mod decider;
+pub mod demo;
+pub mod flow;
+pub mod generate;
 pub mod listing;
 pub mod namespace;
+pub mod objects;
 pub mod packet;
 pub mod probe;
+pub mod reference;
+pub mod rig;
+pub mod stream;
 pub mod topology;
+pub mod verdict;

@@ -162,14 +162,22 @@ fn remove(path: &Path) -> Result<()> {
     Ok(unmounted?)
 }
 
+/// Removes all namespaces of this process, for a process that is about to end out of turn.
+pub fn remove_own() {
+    remove_where(|owner| owner == std::process::id());
+}
+
 /// Removes namespaces of test processes that no longer exist.
 fn sweep() {
-    let entries = fs::read_dir(DIRECTORY).into_iter().flatten().flatten();
-    for entry in entries {
+    remove_where(|owner| !Path::new("/proc").join(owner.to_string()).exists());
+}
+
+fn remove_where(unwanted: impl Fn(u32) -> bool) {
+    for entry in fs::read_dir(DIRECTORY).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner =
             name.to_str().and_then(|name| name.strip_prefix("fe-")?.split('-').next()?.parse::<u32>().ok());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+        if owner.is_some_and(&unwanted) {
             // Another test process may sweep at the same time; whoever comes second finds nothing.
             remove(&entry.path()).ok();
         }

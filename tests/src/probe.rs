@@ -54,6 +54,15 @@ pub enum Request {
     Other(Protocol),
 }
 
+impl Request {
+    /// Its protocol.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Ports { protocol, .. } | Self::Icmp { protocol, .. } | Self::Other(protocol) => protocol,
+        }
+    }
+}
+
 /// One request between two addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
@@ -95,7 +104,8 @@ impl<'a> Prober<'a> {
         Self { topology, homes: BTreeMap::new(), next_tag: 1, next_port: BTreeMap::new() }
     }
 
-    /// What becomes of each probe, in their order. A packet seen anywhere but at its destination is an error.
+    /// What becomes of each probe, in their order. Connections of earlier probes are forgotten first. A packet seen anywhere but at its destination is
+    /// an error.
     pub fn deliver(&mut self, probes: &[Probe]) -> Result<Vec<Delivery>> {
         let mut deliveries = vec![Delivery::Lost; probes.len()];
         let mut left: Vec<usize> = (0..probes.len()).collect();
@@ -108,6 +118,13 @@ impl<'a> Prober<'a> {
         Ok(deliveries)
     }
 
+    /// The same all at once and with connections as they are: for packets that are meant to belong to one.
+    pub fn deliver_on(&mut self, probes: &[Probe]) -> Result<Vec<Delivery>> {
+        let mut deliveries = vec![Delivery::Lost; probes.len()];
+        self.send_wave(&(0..probes.len()).collect::<Vec<_>>(), probes, &mut deliveries)?;
+        Ok(deliveries)
+    }
+
     fn send_wave(&mut self, wave: &[usize], probes: &[Probe], deliveries: &mut [Delivery]) -> Result<()> {
         for probe in wave.iter().map(|index| &probes[*index]) {
             let family = Family::of(&probe.destination);
@@ -117,7 +134,7 @@ impl<'a> Prober<'a> {
                 probe.source,
                 probe.destination
             );
-            self.watch(&probe.destination, family, protocol(probe.request))?;
+            self.watch(&probe.destination, family, probe.request.protocol())?;
         }
         let first = self.next_tag;
         for (sent, index) in wave.iter().enumerate() {
@@ -239,13 +256,4 @@ fn split(left: &[usize], probes: &[Probe]) -> (Vec<usize>, Vec<usize>) {
         };
         told_apart || taken.insert((BTreeSet::from([probe.source, probe.destination]), probe.request))
     })
-}
-
-/// The protocol of a request.
-fn protocol(request: Request) -> Protocol {
-    match request {
-        Request::Ports { protocol, .. } | Request::Icmp { protocol, .. } | Request::Other(protocol) => {
-            protocol
-        }
-    }
 }

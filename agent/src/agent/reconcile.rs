@@ -22,6 +22,8 @@ use super::{
 };
 use crate::metrics::{Metrics, Outcome, Stage};
 
+/// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
+const SETBACK_LIMIT: u32 = 2;
 /// How often in one reconciliation the kernel may turn out to be other than it was read a moment ago.
 const STALE_LIMIT: u32 = 5;
 
@@ -33,6 +35,8 @@ pub struct Reconciler<D> {
     compiler: Compiler,
     policy: NodePolicy,
     kernel: Kernel,
+    /// Failures since the last success.
+    setbacks: u32,
     quarantine: Quarantine,
     metrics: Arc<Metrics>,
 }
@@ -83,6 +87,7 @@ impl<D: Dataplane> Reconciler<D> {
             compiler: Compiler::new(options),
             policy: NodePolicy::default(),
             kernel: Kernel::Unread,
+            setbacks: 0,
             quarantine: Quarantine::new(),
             metrics,
         }
@@ -163,16 +168,21 @@ impl<D: Dataplane> Reconciler<D> {
                 self.succeed(desired);
                 return Ok(());
             };
-            if let (CommitError::Refused { .. }, 1, Some(applied)) = (&error, batches, applied) {
-                self.kernel = Kernel::Holds(applied);
-            } else {
-                self.kernel = Kernel::Unread;
-            }
+            let replaced = applied.is_none();
+            self.kernel = match (&error, batches, applied) {
+                // A batch is carried out as a whole or not at all.
+                (CommitError::Refused { .. }, 1, Some(applied)) => Kernel::Holds(applied),
+                (CommitError::Refused { .. } | CommitError::Stale(_) | CommitError::Failed(_), _, _) => {
+                    Kernel::Unread
+                }
+            };
             match error {
                 CommitError::Refused { culprit, reason }
                     if self.quarantine.admit(&culprit, &reason, &desired) => {}
+                CommitError::Refused { .. } if !replaced => self.kernel = Kernel::Unaccountable,
                 CommitError::Stale(_) if stale < STALE_LIMIT => stale += 1,
                 error @ (CommitError::Refused { .. } | CommitError::Stale(_) | CommitError::Failed(_)) => {
+                    self.setbacks += 1;
                     return Err(error);
                 }
             }
@@ -189,7 +199,9 @@ impl<D: Dataplane> Reconciler<D> {
 
     /// What the kernel holds, read if need be; none if it is to be replaced as a whole.
     async fn read_kernel(&mut self, desired: &Ruleset, time: &mut Duration) -> Option<Ruleset> {
-        if let Kernel::Unread = self.kernel {
+        if self.setbacks >= SETBACK_LIMIT {
+            self.kernel = Kernel::Unaccountable;
+        } else if let Kernel::Unread = self.kernel {
             let started = Instant::now();
             self.kernel = match self.dataplane.adopt(desired).await {
                 Ok(Some(ruleset)) => Kernel::Holds(ruleset),
@@ -210,6 +222,7 @@ impl<D: Dataplane> Reconciler<D> {
     fn succeed(&mut self, desired: Ruleset) {
         self.metrics.set_holds(&self.policy, &desired);
         self.kernel = Kernel::Holds(desired);
+        self.setbacks = 0;
         self.quarantine.settle(Instant::now());
     }
 }

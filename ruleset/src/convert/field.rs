@@ -31,6 +31,15 @@ impl Problems {
         })
     }
 
+    /// The fields of a map inside another; none at all where it is absent or no map.
+    pub fn map_or_empty<'a>(&mut self, fields: &Fields<'a>, name: &str) -> Fields<'a> {
+        fields.map(name).unwrap_or_else(|problem| {
+            let empty = Fields { entries: None, path: problem.field.clone(), line: problem.line };
+            self.0.push(problem);
+            empty
+        })
+    }
+
     /// Whether everything was understood.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -48,11 +57,6 @@ impl<'a> Field<'a> {
     /// The object itself.
     pub fn root(node: &'a Node) -> Self {
         Self { node, path: String::new() }
-    }
-
-    /// The line of the value.
-    pub fn line(&self) -> u32 {
-        self.node.line
     }
 
     /// A problem with this value.
@@ -73,9 +77,12 @@ impl<'a> Field<'a> {
     pub fn text(&self) -> Result<&'a str, Problem> {
         match &self.node.value {
             Value::String(text) => Ok(text),
-            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {
-                Err(self.mismatch("a string"))
-            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::List(_)
+            | Value::Map(_) => Err(self.mismatch("a string")),
         }
     }
 
@@ -86,7 +93,11 @@ impl<'a> Field<'a> {
 
     /// A whole number.
     pub fn integer(&self) -> Result<i64, Problem> {
-        if let Value::Integer(value) = self.node.value { Ok(value) } else { Err(self.mismatch("a whole number")) }
+        if let Value::Integer(value) = self.node.value {
+            Ok(value)
+        } else {
+            Err(self.mismatch("a whole number"))
+        }
     }
 
     /// A number that is finite.
@@ -118,7 +129,7 @@ impl<'a> Field<'a> {
 }
 
 /// The fields of a map; none at all where the map is absent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fields<'a> {
     entries: Option<&'a BTreeMap<Box<str>, Node>>,
     path: String,
@@ -126,11 +137,6 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The line of the map.
-    pub fn line(&self) -> u32 {
-        self.line
-    }
-
     /// A problem with the map as a whole.
     pub fn problem(&self, message: impl Into<String>) -> Problem {
         Problem { line: self.line, field: self.path.clone(), message: message.into() }
@@ -173,8 +179,11 @@ impl<'a> Fields<'a> {
 
     /// Problems for every field that has none of these names. A field that is null says nothing.
     pub fn unknown(&self, known: &[&str]) -> Vec<Problem> {
-        let entries = self.entries().filter(|(name, field)| !known.contains(name) && *field.value() != Value::Null);
-        entries.map(|(_, field)| field.problem(format!("unknown field; known here: {}", known.join(", ")))).collect()
+        let entries =
+            self.entries().filter(|(name, field)| !known.contains(name) && *field.value() != Value::Null);
+        entries
+            .map(|(_, field)| field.problem(format!("unknown field; known here: {}", known.join(", "))))
+            .collect()
     }
 
     fn child(&self, name: &str) -> String {

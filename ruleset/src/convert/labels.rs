@@ -20,7 +20,8 @@ pub(super) const SERVICE_ACCOUNT_PREFIX: &str = "pcsa.";
 
 /// `metadata.labels` of an object, as they are written.
 pub(super) fn read(metadata: &Fields<'_>) -> Result<Labels, Problem> {
-    let text = |(name, value): (&str, super::field::Field<'_>)| Ok((name.to_owned(), value.text()?.to_owned()));
+    let text =
+        |(name, value): (&str, super::field::Field<'_>)| Ok((name.to_owned(), value.text()?.to_owned()));
     metadata.map("labels")?.entries().map(text).collect()
 }
 

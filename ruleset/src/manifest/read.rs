@@ -98,7 +98,8 @@ impl Builder {
             Event::DocumentEnd => return Ok(self.root.take()),
             Event::Alias(anchor) => self.alias(anchor, line)?,
             Event::Scalar(text, style, anchor, tag) => {
-                let value = tagged(&text, style, tag.as_deref()).map_err(|message| ReadError { line, message })?;
+                let value =
+                    tagged(&text, style, tag.as_deref()).map_err(|message| ReadError { line, message })?;
                 let is_merge = style == ScalarStyle::Plain && text == "<<";
                 self.place(Node { line, value }, anchor, 1, is_merge)?;
             }
@@ -118,7 +119,10 @@ impl Builder {
 
     fn begin(&mut self, line: u32, anchor: usize, contents: Contents) -> Result<(), ReadError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(ReadError { line, message: format!("lists and maps nest deeper than {MAX_DEPTH} levels") });
+            return Err(ReadError {
+                line,
+                message: format!("lists and maps nest deeper than {MAX_DEPTH} levels"),
+            });
         }
         self.open.push(Open { line, anchor, size: 1, contents });
         Ok(())
@@ -147,7 +151,10 @@ impl Builder {
     fn place(&mut self, node: Node, anchor: usize, size: usize, is_merge: bool) -> Result<(), ReadError> {
         self.nodes += 1;
         if self.nodes + self.aliased > MAX_NODES {
-            return Err(ReadError { line: node.line, message: format!("more than {MAX_NODES} values in one document") });
+            return Err(ReadError {
+                line: node.line,
+                message: format!("more than {MAX_NODES} values in one document"),
+            });
         }
         if anchor != 0 {
             spend(&mut self.aliased, size, node.line)?;
@@ -175,7 +182,10 @@ impl Builder {
 fn spend(aliased: &mut usize, size: usize, line: u32) -> Result<(), ReadError> {
     *aliased = aliased.saturating_add(size);
     if *aliased > MAX_ALIASED {
-        return Err(ReadError { line, message: format!("its anchors and aliases stand for more than {MAX_ALIASED} values") });
+        return Err(ReadError {
+            line,
+            message: format!("its anchors and aliases stand for more than {MAX_ALIASED} values"),
+        });
     }
     Ok(())
 }
@@ -198,7 +208,12 @@ fn merge(
     for source in merged {
         let maps = match source.value {
             Value::List(maps) => maps,
-            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) | Value::Map(_) => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::Map(_) => {
                 vec![source]
             }
         };
@@ -220,16 +235,19 @@ fn key_text(key: &Node) -> Result<Box<str>, ReadError> {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(value) => Ok(value.to_string().into()),
         Value::Integer(value) => Ok(value.to_string().into()),
-        Value::Float(_) | Value::Null | Value::List(_) | Value::Map(_) => {
-            Err(ReadError { line: key.line, message: format!("a key is {}; it must be a string", key.value.describe()) })
-        }
+        Value::Float(_) | Value::Null | Value::List(_) | Value::Map(_) => Err(ReadError {
+            line: key.line,
+            message: format!("a key is {}; it must be a string", key.value.describe()),
+        }),
     }
 }
 
 /// Whether a list or map bears no tag but its own.
 fn untagged(tag: Option<&Tag>, own: &str) -> Result<(), String> {
     match tag {
-        Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == own) => Err(format!("the tag {tag} has no meaning here")),
+        Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == own) => {
+            Err(format!("the tag {tag} has no meaning here"))
+        }
         Some(_) | None => Ok(()),
     }
 }

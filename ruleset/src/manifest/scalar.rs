@@ -78,7 +78,23 @@ mod tests {
         ] {
             assert_eq!(plain(text), value, "{text:?}");
         }
-        for text in ["yes", "on", "1.2.3.4", "1:2", "0o", "0x", "0o8", "-", ".", "e3", "1e", "1e+", "10.0.0.0/8", "+.nan", "nUll"] {
+        for text in [
+            "yes",
+            "on",
+            "1.2.3.4",
+            "1:2",
+            "0o",
+            "0x",
+            "0o8",
+            "-",
+            ".",
+            "e3",
+            "1e",
+            "1e+",
+            "10.0.0.0/8",
+            "+.nan",
+            "nUll",
+        ] {
             assert_eq!(plain(text), Value::String(text.into()), "{text:?}");
         }
     }

@@ -209,13 +209,13 @@ impl Encoding {
                 self.tag(*direction as u8);
                 self.builtin(*role);
             }
-            Origin::Builtin(role) => {
-                self.tag(5);
-                self.builtin(*role);
-            }
             Origin::Profile { direction } => {
                 self.tag(6);
                 self.tag(*direction as u8);
+            }
+            Origin::Builtin(role) => {
+                self.tag(5);
+                self.builtin(*role);
             }
         }
     }

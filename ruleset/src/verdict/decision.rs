@@ -52,7 +52,7 @@ impl Decision {
             (Some(Origin::Builtin(Builtin::NeighbourDiscovery)), _) => Builtin::NeighbourDiscovery,
             (_, Hook::Input) => Builtin::EndpointToHost,
             (_, Hook::Output) => Builtin::HostToOwnPod,
-            (_, Hook::Forward) if alone => Builtin::Profile,
+            (_, Hook::Forward) if alone => Builtin::NoPolicy,
             (_, Hook::Forward) => return None,
         };
         Some(Self::new(Verdict::Allow, Reason::of_node(role), crossing))
@@ -82,8 +82,8 @@ impl Decision {
 fn decides(origin: &Origin, wanted: Direction) -> bool {
     match origin {
         Origin::Rule { direction, .. }
-        | Origin::EndOfTier { direction, .. }
         | Origin::Profile { direction }
+        | Origin::EndOfTier { direction, .. }
         | Origin::StandIn { direction, .. } => *direction == wanted,
         Origin::Endpoint { direction, role, .. } => *direction == wanted && *role != Builtin::Dispatch,
         Origin::Policy { .. } | Origin::Builtin(_) => false,

@@ -30,10 +30,14 @@ impl FromStr for Peer {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Address(address.to_canonical()));
         }
-        match text.split_once('/') {
-            Some((namespace, name)) if namespace.is_empty() || name.is_empty() || name.contains('/') => {
-                Err(PeerError { text: text.to_owned() })
-            }
+        // The name of a namespace has no dot and no colon: a network is not mistaken for a pod.
+        let named = text.split_once('/').filter(|(namespace, name)| {
+            !namespace.is_empty()
+                && !namespace.contains(['.', ':'])
+                && !name.is_empty()
+                && !name.contains('/')
+        });
+        match named {
             Some(("node", name)) => Ok(Self::Node(NodeName::from(name))),
             Some((namespace, name)) => Ok(Self::Pod(ObjectName::new(namespace, name))),
             None => Err(PeerError { text: text.to_owned() }),

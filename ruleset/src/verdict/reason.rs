@@ -36,6 +36,11 @@ pub enum Reason {
         /// The policy.
         policy: PolicyKey,
     },
+    /// The profile of the pod's namespace, behind the last tier.
+    Profile {
+        /// The direction, as the pod sees it.
+        direction: Direction,
+    },
     /// What stands in no policy.
     Builtin {
         /// The direction, as the pod sees it; none for what belongs to the node.
@@ -53,6 +58,7 @@ impl Reason {
         match self {
             Self::Rule { .. } | Self::StandIn { .. } => None,
             Self::EndOfTier { .. } => Some("end-of-tier"),
+            Self::Profile { .. } => Some("profile"),
             Self::Builtin { role, .. } => Some(role.as_str()),
             Self::Loopback => Some("loopback"),
         }
@@ -63,6 +69,7 @@ impl Reason {
         match self {
             Self::Rule { direction, .. }
             | Self::EndOfTier { direction, .. }
+            | Self::Profile { direction }
             | Self::StandIn { direction, .. } => Some(*direction),
             Self::Builtin { direction, .. } => *direction,
             Self::Loopback => None,
@@ -95,9 +102,7 @@ impl From<&Origin> for Reason {
             Origin::Policy { policy, direction, .. } | Origin::StandIn { policy, direction } => {
                 Self::StandIn { direction: *direction, policy: policy.clone() }
             }
-            Origin::Profile { direction } => {
-                Self::Builtin { direction: Some(*direction), role: Builtin::Profile }
-            }
+            Origin::Profile { direction } => Self::Profile { direction: *direction },
             Origin::Endpoint { direction, role, .. } => {
                 Self::Builtin { direction: Some(*direction), role: *role }
             }

@@ -1,1 +1,238 @@
+//! Against the kernel, in network namespaces of their own: a thread that leaves its namespace takes the new one with it when it ends.
 
+use std::{future::Future, net::IpAddr, thread};
+
+use ferrule_ruleset::{links::ObservedLinks, name::InterfaceName};
+use netlink_packet_route::{
+    link::LinkMessage,
+    route::{RouteMessage, RouteScope},
+};
+use nix::sched::{CloneFlags, unshare};
+use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
+
+use super::*;
+
+/// A namespace with the source at work in it.
+struct Node {
+    handle: Handle,
+    inbox: mpsc::Receiver<Message>,
+    seen: ObservedLinks,
+    events: usize,
+    in_sync: bool,
+    _ended: Ended,
+}
+
+fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    let body = move || {
+        unshare(CloneFlags::CLONE_NEWNET).expect("CAP_SYS_ADMIN is needed to make a network namespace");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test());
+    };
+    if let Err(panic) = thread::spawn(body).join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+async fn connect() -> Handle {
+    let (connection, handle, _) = rtnetlink::new_connection().unwrap();
+    tokio::spawn(connection);
+    handle
+}
+
+impl Node {
+    async fn start(handle: Handle) -> Self {
+        let (sender, inbox) = mpsc::channel(64);
+        let ended = start(sender).unwrap();
+        let seen = ObservedLinks::default();
+        let mut node = Self { handle, inbox, seen, events: 0, in_sync: false, _ended: ended };
+        while !node.in_sync {
+            node.hear().await;
+        }
+        node
+    }
+
+    async fn hear(&mut self) {
+        match self.inbox.recv().await.unwrap().report {
+            Report::InSync => self.in_sync = true,
+            Report::Events(events) => {
+                for event in events {
+                    let Event::Links(Links::Observed(links)) = event else { panic!("{event:?}") };
+                    self.seen = links;
+                    self.events += 1;
+                }
+            }
+            Report::Findings(findings) => panic!("{findings:?}"),
+        }
+    }
+
+    /// Waits until the source has told of this.
+    async fn until(&mut self, what: &str, holds: impl Fn(&ObservedLinks) -> bool) {
+        let heard = tokio::time::timeout(Duration::from_secs(10), async {
+            while !holds(&self.seen) {
+                self.hear().await;
+            }
+        });
+        assert!(heard.await.is_ok(), "{what}: still {:?}", self.seen);
+    }
+
+    async fn add(&self, link: LinkMessage) {
+        self.handle.link().add(link).execute().await.unwrap();
+    }
+
+    async fn index(&self, name: &str) -> u32 {
+        let mut links = self.handle.link().get().match_name(name.to_owned()).execute();
+        links.try_next().await.unwrap().unwrap().header.index
+    }
+
+    async fn set(&self, link: LinkMessage) {
+        self.handle.link().set(link).execute().await.unwrap();
+    }
+
+    async fn route(&self, address: &str, device: &str) -> RouteMessage {
+        host_route(address, self.index(device).await)
+    }
+}
+
+/// One end of a pair, up.
+fn device(name: &str) -> LinkMessage {
+    LinkVeth::new(name, &format!("p-{name}")).up().build()
+}
+
+fn host_route(address: &str, device: u32) -> RouteMessage {
+    let address: IpAddr = address.parse().unwrap();
+    let width = if address.is_ipv4() { 32 } else { 128 };
+    let builder = RouteMessageBuilder::<IpAddr>::new().destination_prefix(address, width).unwrap();
+    builder.output_interface(device).scope(RouteScope::Link).build()
+}
+
+fn has(name: &'static str) -> impl Fn(&ObservedLinks) -> bool {
+    move |links| links.names.contains(&InterfaceName::from(name))
+}
+
+fn leads(address: &'static str, device: Option<&'static str>) -> impl Fn(&ObservedLinks) -> bool {
+    move |links| links.routes.get(&address.parse::<IpAddr>().unwrap()).map(InterfaceName::as_str) == device
+}
+
+#[test]
+fn what_was_there_before_is_told_before_in_sync() {
+    in_namespace(async || {
+        let handle = connect().await;
+        handle.link().add(device("cali1")).execute().await.unwrap();
+        let mut links = handle.link().get().match_name("cali1".to_owned()).execute();
+        let index = links.try_next().await.unwrap().unwrap().header.index;
+        for address in ["10.0.0.1", "fd00::1"] {
+            handle.route().add(host_route(address, index)).execute().await.unwrap();
+        }
+        let node = Node::start(handle).await;
+        assert!(has("cali1")(&node.seen) && has("lo")(&node.seen), "{:?}", node.seen);
+        assert!(leads("10.0.0.1", Some("cali1"))(&node.seen), "{:?}", node.seen);
+        assert!(leads("fd00::1", Some("cali1"))(&node.seen), "{:?}", node.seen);
+    });
+}
+
+#[test]
+fn links_that_appear_are_renamed_and_vanish_are_followed() {
+    in_namespace(async || {
+        let mut node = Node::start(connect().await).await;
+        node.add(LinkVeth::new("cali1", "peer1").build()).await;
+        node.until("both ends appear", |links| has("cali1")(links) && has("peer1")(links)).await;
+        let index = node.index("cali1").await;
+        node.set(LinkUnspec::new_with_index(index).name("cali2").build()).await;
+        node.until("the new name", |links| has("cali2")(links) && !has("cali1")(links)).await;
+        node.handle.link().del(index).execute().await.unwrap();
+        node.until("both ends vanish", |links| !has("cali2")(links) && !has("peer1")(links)).await;
+    });
+}
+
+#[test]
+fn host_routes_of_both_families_follow_their_device() {
+    in_namespace(async || {
+        let mut node = Node::start(connect().await).await;
+        node.add(device("cali1")).await;
+        for address in ["10.0.0.1", "fd00::1"] {
+            node.handle.route().add(node.route(address, "cali1").await).execute().await.unwrap();
+            node.until("the route appears", leads(address, Some("cali1"))).await;
+        }
+        let index = node.index("cali1").await;
+        node.set(LinkUnspec::new_with_index(index).down().build()).await;
+        for address in ["10.0.0.1", "fd00::1"] {
+            node.until("the route goes down with its device", leads(address, None)).await;
+        }
+        node.set(LinkUnspec::new_with_index(index).name("cali2").up().build()).await;
+        node.handle.route().add(node.route("10.0.0.1", "cali2").await).execute().await.unwrap();
+        node.until("the route has the new name", leads("10.0.0.1", Some("cali2"))).await;
+        node.handle.route().del(node.route("10.0.0.1", "cali2").await).execute().await.unwrap();
+        node.until("the route is deleted", leads("10.0.0.1", None)).await;
+    });
+}
+
+#[test]
+fn a_route_that_is_replaced_leads_to_the_new_device_only() {
+    in_namespace(async || {
+        let mut node = Node::start(connect().await).await;
+        for name in ["cali1", "cali2"] {
+            node.add(device(name)).await;
+        }
+        for address in ["10.0.0.1", "fd00::1"] {
+            node.handle.route().add(node.route(address, "cali1").await).execute().await.unwrap();
+            node.until("the first route", leads(address, Some("cali1"))).await;
+            node.handle.route().add(node.route(address, "cali2").await).replace().execute().await.unwrap();
+            node.until("its replacement", leads(address, Some("cali2"))).await;
+            node.handle.route().del(node.route(address, "cali2").await).execute().await.unwrap();
+            node.until("neither is left", leads(address, None)).await;
+        }
+    });
+}
+
+#[test]
+fn routes_that_say_nothing_about_a_pod_are_left_out() {
+    in_namespace(async || {
+        let mut node = Node::start(connect().await).await;
+        node.add(device("cali1")).await;
+        let index = node.index("cali1").await;
+        let net =
+            RouteMessageBuilder::<IpAddr>::new().destination_prefix("10.0.0.0".parse().unwrap(), 24).unwrap();
+        node.handle
+            .route()
+            .add(net.output_interface(index).scope(RouteScope::Link).build())
+            .execute()
+            .await
+            .unwrap();
+        let mut other_table = node.route("10.0.0.2", "cali1").await;
+        other_table.header.table = 100;
+        node.handle.route().add(other_table).execute().await.unwrap();
+        node.handle.route().add(node.route("10.0.0.3", "cali1").await).execute().await.unwrap();
+        node.until("the last of them", leads("10.0.0.3", Some("cali1"))).await;
+        let addresses: Vec<String> =
+            node.seen.routes.keys().filter(|address| address.is_ipv4()).map(IpAddr::to_string).collect();
+        assert_eq!(addresses, ["10.0.0.3"]);
+    });
+}
+
+#[test]
+fn a_port_that_leaves_its_bridge_is_still_a_link() {
+    in_namespace(async || {
+        let mut node = Node::start(connect().await).await;
+        node.add(LinkBridge::new("br0").up().build()).await;
+        node.add(device("cali1")).await;
+        let (bridge, port) = (node.index("br0").await, node.index("cali1").await);
+        node.set(LinkUnspec::new_with_index(port).controller(bridge).build()).await;
+        node.set(LinkUnspec::new_with_index(port).nocontroller().build()).await;
+        node.add(device("last")).await;
+        node.until("all is heard", has("last")).await;
+        assert!(has("cali1")(&node.seen), "{:?}", node.seen);
+    });
+}
+
+#[test]
+fn a_burst_is_few_events_and_nothing_is_lost() {
+    in_namespace(async || {
+        let mut node = Node::start(connect().await).await;
+        let before = node.events;
+        for number in 0..200 {
+            node.add(device(&format!("cali{number}"))).await;
+        }
+        node.until("all of them", |links| links.names.len() >= 401).await;
+        assert!(node.events - before <= 400, "{} events", node.events - before);
+    });
+}

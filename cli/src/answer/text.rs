@@ -1,0 +1,110 @@
+//! Answers for people.
+
+use std::fmt::Write as _;
+
+use ferrule_ruleset::{
+    manifest::Directory,
+    origin::Builtin,
+    policy::PolicyKey,
+    resource::ResourceKey,
+    verdict::{Answer, Decision, Flow, Reason, Verdict},
+};
+
+/// The answer for people: the verdict first, then what each end said, with the place of each policy in the manifests.
+pub fn text(flow: &Flow, answer: &Answer, directory: &Directory) -> String {
+    let mut text = String::new();
+    let verdict = match answer.verdict {
+        Verdict::Allow => "ALLOW",
+        Verdict::Deny => "DENY",
+    };
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{verdict}  {} -> {}  {}", flow.from, flow.to, traffic(flow));
+    for step in &answer.path {
+        let _ = writeln!(text, "  {}", sentence(step, directory));
+        if let Reason::EndOfTier { policies, .. } = &step.reason {
+            for key in policies {
+                let _ = writeln!(text, "      {}", policy_with_place(key, directory));
+            }
+        }
+    }
+    text
+}
+
+fn traffic(flow: &Flow) -> String {
+    let mut text = flow.protocol.to_string();
+    for (name, value) in [("", flow.port), ("from port ", flow.source_port)] {
+        if let Some(value) = value {
+            let _ = write!(text, " {name}{value}");
+        }
+    }
+    for (name, value) in [("type", flow.icmp_type), ("code", flow.icmp_code)] {
+        if let Some(value) = value {
+            let _ = write!(text, " {name} {value}");
+        }
+    }
+    text
+}
+
+fn sentence(step: &Decision, directory: &Directory) -> String {
+    let pod = step.pod.as_ref().map_or_else(|| "the pod".to_owned(), ToString::to_string);
+    let verb = match step.verdict {
+        Verdict::Allow => "allowed",
+        Verdict::Deny => "denied",
+    };
+    match &step.reason {
+        Reason::Rule { direction, tier, policy, index } => format!(
+            "{direction} of {pod}: {verb} by spec.{direction}[{index}] of {} in tier {tier}",
+            policy_with_place(policy, directory)
+        ),
+        Reason::EndOfTier { direction, tier, .. } => {
+            format!(
+                "{direction} of {pod}: {verb} at the end of tier {tier}: it is selected by these policies, and no rule of them matches:"
+            )
+        }
+        Reason::StandIn { direction, policy } => {
+            format!(
+                "{direction} of {pod}: {verb} by the closed stand-in of {}",
+                policy_with_place(policy, directory)
+            )
+        }
+        Reason::Profile { direction } => {
+            format!("{direction} of {pod}: {verb} by profile: {}", profile(step.verdict))
+        }
+        Reason::Builtin { direction: Some(direction), role } => {
+            format!("{direction} of {pod}: {verb} by {}", builtin(*role))
+        }
+        Reason::Builtin { direction: None, role } => format!("{verb} by {}", builtin(*role)),
+        Reason::Loopback => {
+            format!("{verb} by loopback: {pod} to itself, which never leaves its network namespace")
+        }
+    }
+}
+
+fn profile(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "no policy governs it, or every tier passes it on",
+        Verdict::Deny => "its namespace does not exist, or the pod could not be understood",
+    }
+}
+
+fn builtin(role: Builtin) -> String {
+    let meaning = match role {
+        Builtin::NoPolicy => "neither end is a pod",
+        Builtin::HostToOwnPod => "what a node sends to its own pods is never policed",
+        Builtin::EndpointToHost => "the action for a pod's traffic to its own node",
+        Builtin::SourceAddress => "a pod sends from its own addresses only",
+        Builtin::UnknownInterface => "no pod of the node is known at its interface",
+        Builtin::NeighbourDiscovery => "nodes must hear discovery messages of their pods",
+        Builtin::Established | Builtin::Invalid => "what connection tracking says of the packet",
+        Builtin::Dispatch => "the way between stages of the ruleset",
+    };
+    format!("{}: {meaning}", role.as_str())
+}
+
+fn policy_with_place(key: &PolicyKey, directory: &Directory) -> String {
+    let name = ResourceKey::Policy(key.clone());
+    match directory.location(&name) {
+        Some(place) => format!("{name} ({place})"),
+        None => name.to_string(),
+    }
+}

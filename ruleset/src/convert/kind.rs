@@ -1,0 +1,77 @@
+//! The kinds that take part in policy, by the APIs that hold them.
+
+use crate::finding::Severity;
+
+/// A kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Pod,
+    Namespace,
+    ServiceAccount,
+    Node,
+    KubernetesNetworkPolicy,
+    NetworkPolicy,
+    GlobalNetworkPolicy,
+    Tier,
+    NetworkSet,
+    GlobalNetworkSet,
+}
+
+/// What is known about a kind of an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// It takes part.
+    Known(Kind),
+    /// It does not.
+    Other,
+    /// A kind of that name takes part, but in another version or of another API.
+    UnknownVersion(Severity),
+}
+
+const CORE: &str = "v1";
+const NETWORKING: &str = "networking.k8s.io/v1";
+const CALICO: &str = "projectcalico.org/v3";
+/// How Calico stores its objects in clusters without its own API server.
+const CALICO_STORED: &str = "crd.projectcalico.org/v1";
+
+const KINDS: [(&str, &str, Kind); 15] = [
+    (CORE, "Pod", Kind::Pod),
+    (CORE, "Namespace", Kind::Namespace),
+    (CORE, "ServiceAccount", Kind::ServiceAccount),
+    (CORE, "Node", Kind::Node),
+    (NETWORKING, "NetworkPolicy", Kind::KubernetesNetworkPolicy),
+    (CALICO, "NetworkPolicy", Kind::NetworkPolicy),
+    (CALICO, "GlobalNetworkPolicy", Kind::GlobalNetworkPolicy),
+    (CALICO, "Tier", Kind::Tier),
+    (CALICO, "NetworkSet", Kind::NetworkSet),
+    (CALICO, "GlobalNetworkSet", Kind::GlobalNetworkSet),
+    (CALICO_STORED, "NetworkPolicy", Kind::NetworkPolicy),
+    (CALICO_STORED, "GlobalNetworkPolicy", Kind::GlobalNetworkPolicy),
+    (CALICO_STORED, "Tier", Kind::Tier),
+    (CALICO_STORED, "NetworkSet", Kind::NetworkSet),
+    (CALICO_STORED, "GlobalNetworkSet", Kind::GlobalNetworkSet),
+];
+
+/// Where Kubernetes kept NetworkPolicy before 1.7.
+const OLD_NETWORKING_GROUP: &str = "extensions";
+
+impl Kind {
+    /// What is known about `kind` of `api_version`.
+    pub fn of(api_version: &str, kind: &str) -> Lookup {
+        let same_kind = || KINDS.iter().filter(|(_, name, _)| *name == kind);
+        if let Some((_, _, kind)) = same_kind().find(|(known, _, _)| *known == api_version) {
+            return Lookup::Known(*kind);
+        }
+        if same_kind().next().is_none() {
+            return Lookup::Other;
+        }
+        // Another version of the same API was meant to have an effect; a kind of a foreign API perhaps not.
+        let is_same_api = same_kind().any(|(known, _, _)| group(known) == group(api_version));
+        let is_error = is_same_api || group(api_version) == OLD_NETWORKING_GROUP;
+        Lookup::UnknownVersion(if is_error { Severity::Error } else { Severity::Warning })
+    }
+}
+
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}

@@ -1,0 +1,152 @@
+//! Rules of Calico policies, and their closed stand-ins.
+//!
+//! | a rule that is not understood | becomes |
+//! |---|---|
+//! | Allow, Log | nothing |
+//! | Deny | a Deny with the restrictions that are understood |
+//! | Pass | such a Deny |
+//! | of unknown action | such a Deny |
+//!
+//! So a field that a later version of the API adds to narrow an Allow can never widen it here.
+
+use super::{
+    field::{Field, Fields, Problem, Problems},
+    nets, ports,
+    remark::Remarks,
+    selectors::{self, Scope},
+    traffic,
+};
+use crate::{
+    policy::{Action, Entity, Rule, Traffic},
+    port::Port,
+};
+
+/// Fields of a rule besides those of its traffic; `metadata` is for people. `http` and, at an end, `services` are known by name only.
+const RULE_FIELDS: [&str; 5] = ["action", "metadata", "source", "destination", "http"];
+
+/// Fields of one end of a rule.
+const ENTITY_FIELDS: [&str; 9] = [
+    "nets",
+    "notNets",
+    "selector",
+    "notSelector",
+    "namespaceSelector",
+    "serviceAccounts",
+    "services",
+    "ports",
+    "notPorts",
+];
+
+/// A list of rules.
+pub(super) fn rules(spec: &Fields<'_>, name: &str, scope: Scope<'_>, remarks: &mut Remarks) -> Vec<Rule> {
+    match spec.items(name) {
+        Ok(items) => {
+            let numbered = (0..).zip(&items);
+            numbered.filter_map(|(index, item)| rule(item, index, scope, remarks)).collect()
+        }
+        Err(problem) => {
+            remarks.error(problem, "the policy denies everything in this direction");
+            vec![everything(Action::Deny, 0)]
+        }
+    }
+}
+
+fn everything(action: Action, index: u32) -> Rule {
+    Rule {
+        action,
+        index,
+        traffic: Traffic::default(),
+        source: Entity::default(),
+        destination: Entity::default(),
+    }
+}
+
+fn rule(field: &Field<'_>, index: u32, scope: Scope<'_>, remarks: &mut Remarks) -> Option<Rule> {
+    let mut problems = Problems::default();
+    let (action, mut rule) = match field.fields() {
+        Ok(fields) => {
+            let action = problems.or_default(action(&fields).map(Some));
+            (action, matches(&fields, index, scope, &mut problems))
+        }
+        Err(problem) => {
+            problems.0.push(problem);
+            (None, everything(Action::Deny, index))
+        }
+    };
+    rule.action = action.unwrap_or(Action::Deny);
+    if problems.is_empty() {
+        return Some(rule);
+    }
+    let (action, consequence) = match action {
+        Some(Action::Allow) => (None, "the rule matches nothing"),
+        Some(Action::Log) => (None, "the rule logs nothing"),
+        Some(Action::Deny) => (Some(Action::Deny), "the rule denies without asking for this"),
+        Some(Action::Pass) => {
+            (Some(Action::Deny), "the rule denies instead of passing, without asking for this")
+        }
+        None => (Some(Action::Deny), "the rule denies what it matches"),
+    };
+    remarks.errors(problems, consequence);
+    action.map(|action| Rule { action, ..rule })
+}
+
+fn action(rule: &Fields<'_>) -> Result<Action, Problem> {
+    let Some(field) = rule.field("action") else { return Err(rule.problem("action is missing")) };
+    match field.text()? {
+        "Allow" => Ok(Action::Allow),
+        "Deny" => Ok(Action::Deny),
+        "Pass" => Ok(Action::Pass),
+        "Log" => Ok(Action::Log),
+        other => Err(field.problem(format!("{other:?} is no action; use Allow, Deny, Pass or Log"))),
+    }
+}
+
+/// All that a rule asks, less what is not understood.
+fn matches(fields: &Fields<'_>, index: u32, scope: Scope<'_>, problems: &mut Problems) -> Rule {
+    if let Some(http) = fields.field("http") {
+        problems.0.push(http.problem("matching of HTTP requests is not supported"));
+    }
+    problems.0.extend(fields.unknown(&[&RULE_FIELDS[..], &traffic::FIELDS].concat()));
+    let traffic = traffic::read(fields, problems);
+    let source = entity(fields, "source", &traffic, scope, problems);
+    let destination = entity(fields, "destination", &traffic, scope, problems);
+    Rule { action: Action::Deny, index, traffic, source, destination }
+}
+
+fn entity(
+    rule: &Fields<'_>,
+    name: &str,
+    traffic: &Traffic,
+    scope: Scope<'_>,
+    problems: &mut Problems,
+) -> Entity {
+    let fields = problems.map_or_empty(rule, name);
+    if let Some(services) = fields.field("services") {
+        problems.0.push(services.problem("matching of services is not supported yet"));
+    }
+    problems.0.extend(fields.unknown(&ENTITY_FIELDS));
+    let (selector, not_selector) = selectors::entity(&fields, scope, problems);
+    Entity {
+        nets: problems.or_default(nets::nets(&fields, "nets")),
+        not_nets: problems.or_default(nets::nets(&fields, "notNets")),
+        selector,
+        not_selector,
+        ports: problems.or_default(entity_ports(&fields, "ports", traffic)),
+        not_ports: problems.or_default(entity_ports(&fields, "notPorts", traffic)),
+    }
+}
+
+/// Ports of one end: any of them needs a protocol with ports, except that names alone may stand without a protocol.
+fn entity_ports(entity: &Fields<'_>, name: &str, traffic: &Traffic) -> Result<Vec<Port>, Problem> {
+    let Some(field) = entity.field(name) else { return Ok(Vec::new()) };
+    let ports = field.items()?.iter().map(ports::calico).collect::<Result<Vec<_>, _>>()?;
+    let is_named = ports.iter().all(|port| matches!(port, Port::Named(_)));
+    let is_supported = match traffic.protocol {
+        Some(protocol) => protocol.has_ports(),
+        None => is_named,
+    };
+    if !ports.is_empty() && !is_supported {
+        return Err(field.problem("ports need protocol TCP, UDP or SCTP in the rule"));
+    }
+    Ok(ports::merged(ports))
+}

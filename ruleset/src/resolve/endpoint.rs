@@ -1,0 +1,118 @@
+//! The pods of this node and the interfaces they have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::labelled::Parent;
+use crate::{
+    links::{InterfacePrefix, Links},
+    name::{InterfaceName, NamespaceName, ObjectName},
+    resource::Pod,
+};
+
+/// Pods that take part in networking on this node.
+#[derive(Debug)]
+pub(super) struct LocalPods {
+    prefixes: Vec<InterfacePrefix>,
+    links: Links,
+    pods: BTreeMap<ObjectName, LocalPod>,
+    /// Who claims an interface; the least has it.
+    claims: BTreeMap<InterfaceName, BTreeSet<ObjectName>>,
+}
+
+#[derive(Debug)]
+struct LocalPod {
+    pod: Pod,
+    interface: Option<InterfaceName>,
+}
+
+impl LocalPods {
+    /// No pods yet, and links assumed.
+    pub(super) fn new(prefixes: Vec<InterfacePrefix>) -> Self {
+        Self { prefixes, links: Links::default(), pods: BTreeMap::new(), claims: BTreeMap::new() }
+    }
+
+    /// The pod is now this. Returns every pod that may have become or ceased to be an endpoint, or whose endpoint changed.
+    pub(super) fn set(&mut self, pod: Pod) -> BTreeSet<ObjectName> {
+        if self.pods.get(&pod.name).is_some_and(|known| known.pod == pod) {
+            return BTreeSet::new();
+        }
+        let name = pod.name.clone();
+        let mut affected = self.remove(&name);
+        self.pods.insert(name.clone(), LocalPod { pod, interface: None });
+        affected.extend(self.claim(&name));
+        affected.insert(name);
+        affected
+    }
+
+    /// There is no such pod on this node any more. Returns what [`Self::set`] returns.
+    pub(super) fn remove(&mut self, name: &ObjectName) -> BTreeSet<ObjectName> {
+        let Some(known) = self.pods.remove(name) else { return BTreeSet::new() };
+        let mut affected = self.unclaim(name, known.interface.as_ref());
+        affected.insert(name.clone());
+        affected
+    }
+
+    /// The links are now these. Returns what [`Self::set`] returns.
+    pub(super) fn set_links(&mut self, links: Links) -> BTreeSet<ObjectName> {
+        self.links = links;
+        let mut affected = BTreeSet::new();
+        let names: Vec<ObjectName> = self.pods.keys().cloned().collect();
+        for name in names {
+            affected.extend(self.claim(&name));
+        }
+        affected
+    }
+
+    /// The pod and its interface, if it has one and so is an endpoint.
+    pub(super) fn endpoint(&self, name: &ObjectName) -> Option<(&Pod, &InterfaceName)> {
+        let local = self.pods.get(name)?;
+        let interface = local.interface.as_ref()?;
+        (self.claims.get(interface)?.first()? == name).then_some((&local.pod, interface))
+    }
+
+    /// The pods of a namespace.
+    pub(super) fn of_namespace(&self, namespace: &NamespaceName) -> Vec<ObjectName> {
+        let first = ObjectName { namespace: namespace.clone(), name: "".into() };
+        let names = self.pods.range(first..).map(|(name, _)| name);
+        names.take_while(|name| name.namespace == *namespace).cloned().collect()
+    }
+
+    /// Finds the pod's interface anew. Returns those whom that concerns; nobody if it is the same as before.
+    fn claim(&mut self, name: &ObjectName) -> BTreeSet<ObjectName> {
+        let Some(local) = self.pods.get_mut(name) else { return BTreeSet::new() };
+        let interface = self.links.interface_of(name, &local.pod.addresses, &self.prefixes);
+        if interface == local.interface {
+            return BTreeSet::new();
+        }
+        let old = std::mem::replace(&mut local.interface, interface.clone());
+        let mut affected = self.unclaim(name, old.as_ref());
+        if let Some(interface) = interface {
+            let claimants = self.claims.entry(interface).or_default();
+            claimants.insert(name.clone());
+            // Who had it, and who has it.
+            affected.extend(claimants.iter().take(2).cloned());
+        }
+        affected.insert(name.clone());
+        affected
+    }
+
+    fn unclaim(&mut self, name: &ObjectName, interface: Option<&InterfaceName>) -> BTreeSet<ObjectName> {
+        let Some(interface) = interface else { return BTreeSet::new() };
+        let Some(claimants) = self.claims.get_mut(interface) else { return BTreeSet::new() };
+        claimants.remove(name);
+        let heir = claimants.first().cloned();
+        if claimants.is_empty() {
+            self.claims.remove(interface);
+        }
+        heir.into_iter().collect()
+    }
+}
+
+/// Where a pod inherits labels from, in order of precedence.
+pub(super) fn parents(pod: &Pod) -> Vec<Parent> {
+    let namespace = Parent::Namespace(pod.name.namespace.clone());
+    let account = pod.service_account.as_ref();
+    let account =
+        account.map(|name| ObjectName { namespace: pod.name.namespace.clone(), name: name.clone() });
+    std::iter::once(namespace).chain(account.map(Parent::ServiceAccount)).collect()
+}

@@ -1,0 +1,83 @@
+//! The order in which tiers and policies decide.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    ir::{Profile, TierStep, Verdicts},
+    name::TierName,
+    policy::{Direction, Order, Policy, Tier, TierAction},
+};
+
+/// A policy with the text that breaks ties of its order.
+#[derive(Debug)]
+pub(super) struct RankedPolicy {
+    /// The policy.
+    pub(super) policy: Policy,
+    tie_break: String,
+}
+
+impl RankedPolicy {
+    /// A policy and its rank within its tier.
+    pub(super) fn new(policy: Policy) -> Self {
+        Self { tie_break: policy.key.tie_break(), policy }
+    }
+
+    fn rank(&self) -> (Order, &str) {
+        (self.policy.order, &self.tie_break)
+    }
+
+    /// Whether two versions of a policy stand in the same place of the same tiers.
+    pub(super) fn stands_where(&self, other: &Self) -> bool {
+        let place = |ranked: &Self| (ranked.policy.tier.clone(), ranked.policy.order);
+        place(self) == place(other) && self.policy.directions == other.policy.directions
+    }
+}
+
+/// The policies of one endpoint in order, by tier in order.
+#[derive(Debug)]
+pub(super) struct OrderedTiers<'a> {
+    tiers: Vec<(&'a TierName, TierAction, Vec<&'a RankedPolicy>)>,
+}
+
+/// Whether a tier has a resource; those that have none come last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Existence {
+    Known,
+    Missing,
+}
+
+impl<'a> OrderedTiers<'a> {
+    /// Puts policies in order. A tier without a resource comes after all others and denies.
+    pub(super) fn new(
+        policies: impl Iterator<Item = &'a RankedPolicy>,
+        known: &BTreeMap<TierName, Tier>,
+    ) -> Self {
+        let mut by_tier: BTreeMap<&TierName, Vec<&RankedPolicy>> = BTreeMap::new();
+        for ranked in policies {
+            by_tier.entry(&ranked.policy.tier).or_default().push(ranked);
+        }
+        let place = |name: &TierName| match known.get(name) {
+            Some(tier) => (Existence::Known, tier.order),
+            None => (Existence::Missing, Order::LAST),
+        };
+        let end = |name: &TierName| known.get(name).map_or(TierAction::Deny, |tier| tier.default_action);
+        let mut tiers: Vec<_> =
+            by_tier.into_iter().map(|(name, policies)| (name, end(name), policies)).collect();
+        // They are in order of their names already, and the sort keeps that for tiers of equal place.
+        tiers.sort_by_key(|(name, ..)| place(name));
+        for (.., policies) in &mut tiers {
+            policies.sort_unstable_by(|left, right| left.rank().cmp(&right.rank()));
+        }
+        Self { tiers }
+    }
+
+    /// What decides about a direction.
+    pub(super) fn verdicts(&self, direction: Direction, profile: Profile) -> Verdicts {
+        let step = |(tier, end, policies): &(&TierName, TierAction, Vec<&RankedPolicy>)| {
+            let governing = policies.iter().filter(|ranked| ranked.policy.directions.contains(&direction));
+            let policies: Vec<_> = governing.map(|ranked| ranked.policy.key.clone()).collect();
+            (!policies.is_empty()).then(|| TierStep { tier: (*tier).clone(), policies, end: *end })
+        };
+        Verdicts { tiers: self.tiers.iter().filter_map(step).collect(), profile }
+    }
+}

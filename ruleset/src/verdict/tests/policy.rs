@@ -1,0 +1,151 @@
+//! Verdicts of the whole cluster under hand-made policies.
+
+use std::collections::BTreeSet;
+
+use super::{cluster_of, peer, pod, world};
+use crate::{
+    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Traffic},
+    port::{Port, PortRange},
+    protocol::Protocol,
+    resource::{PodState, Resource},
+    selector::Selector,
+    verdict::{Answer, Cluster, Flow, Reason, Verdict},
+};
+
+/// A policy with one rule per direction, or none.
+fn policy(name: &str, subject: &str, directions: &[Direction], rules: &[(Direction, Rule)]) -> Resource {
+    let of = |wanted| {
+        rules.iter().filter(|(direction, _)| *direction == wanted).map(|(_, rule)| rule.clone()).collect()
+    };
+    Resource::Policy(Policy {
+        key: PolicyKey {
+            kind: PolicyKind::NetworkPolicy,
+            namespace: Some("default".into()),
+            name: name.into(),
+        },
+        tier: "default".into(),
+        order: Order::LAST,
+        subject: Selector::parse(subject).unwrap(),
+        directions: directions.iter().copied().collect::<BTreeSet<_>>(),
+        ingress: of(Direction::Ingress),
+        egress: of(Direction::Egress),
+    })
+}
+
+fn allow(index: u32, port: u16, source: &[&str]) -> Rule {
+    Rule {
+        action: Action::Allow,
+        index,
+        traffic: Traffic { protocol: Some(Protocol::TCP), ..Traffic::default() },
+        source: Entity { nets: source.iter().map(|net| net.parse().unwrap()).collect(), ..Entity::default() },
+        destination: Entity { ports: vec![Port::Number(PortRange::single(port))], ..Entity::default() },
+    }
+}
+
+fn ask(cluster: &Cluster, from: &str, to: &str) -> Answer {
+    cluster.verdict(&Flow::tcp(peer(from), peer(to), 80)).unwrap()
+}
+
+fn builtin(answer: &Answer) -> Option<&'static str> {
+    answer.by.reason.builtin()
+}
+
+#[test]
+fn without_policy_everything_is_allowed_by_built_ins() {
+    let cluster = cluster_of(world());
+    let expected = [
+        ("default/a", "default/b", "profile"),
+        ("default/a", "default/c", "profile"),
+        ("default/a", "203.0.113.7", "profile"),
+        ("203.0.113.7", "default/a", "profile"),
+        ("default/a", "default/a", "loopback"),
+        ("default/a", "node/n1", "endpoint-to-host"),
+        ("default/a", "node/n2", "profile"),
+        ("node/n1", "default/a", "host-to-own-pod"),
+        ("node/n2", "default/a", "profile"),
+        ("node/n1", "node/n2", "no-policy"),
+    ];
+    for (from, to, by) in expected {
+        let answer = ask(&cluster, from, to);
+        assert_eq!((answer.verdict, builtin(&answer)), (Verdict::Allow, Some(by)), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn isolation_stops_everybody_but_the_own_node() {
+    let closed = policy("closed", "app == 'a'", &[Direction::Ingress], &[]);
+    let cluster = cluster_of(world().into_iter().chain([closed]));
+    for from in ["default/b", "default/c", "203.0.113.7", "node/n2", "172.18.0.3"] {
+        let answer = ask(&cluster, from, "default/a");
+        assert_eq!((answer.verdict, builtin(&answer)), (Verdict::Deny, Some("end-of-tier")), "{from}");
+        let Reason::EndOfTier { direction, policies, .. } = &answer.by.reason else { unreachable!() };
+        assert_eq!((*direction, policies.len()), (Direction::Ingress, 1));
+    }
+    for from in ["node/n1", "172.18.0.2", "kube-system/proxy"] {
+        let answer = ask(&cluster, from, "default/a");
+        assert_eq!((answer.verdict, builtin(&answer)), (Verdict::Allow, Some("host-to-own-pod")), "{from}");
+    }
+    assert_eq!(ask(&cluster, "default/a", "default/b").verdict, Verdict::Allow);
+}
+
+#[test]
+fn both_ends_have_to_agree_on_one_node_and_across_nodes() {
+    for receiver in ["b", "c"] {
+        let to = format!("default/{receiver}");
+        let ingress = policy(
+            "in",
+            &format!("app == '{receiver}'"),
+            &[Direction::Ingress],
+            &[(Direction::Ingress, allow(3, 80, &[]))],
+        );
+        let egress =
+            policy("out", "app == 'a'", &[Direction::Egress], &[(Direction::Egress, allow(1, 80, &[]))]);
+        let shut =
+            policy("out", "app == 'a'", &[Direction::Egress], &[(Direction::Egress, allow(1, 81, &[]))]);
+
+        let both = ask(&cluster_of(world().into_iter().chain([ingress.clone(), egress])), "default/a", &to);
+        assert_eq!((both.verdict, both.path.len()), (Verdict::Allow, 2));
+        let Reason::Rule { direction, index, policy, .. } = &both.by.reason else { panic!("{:?}", both.by) };
+        assert_eq!((*direction, *index, policy.name.as_ref()), (Direction::Ingress, 3, "in"));
+
+        let denied = ask(&cluster_of(world().into_iter().chain([ingress, shut])), "default/a", &to);
+        assert_eq!((denied.verdict, denied.by.reason.direction()), (Verdict::Deny, Some(Direction::Egress)));
+        assert_eq!(denied.path.len(), 1, "the packet does not get to the receiver");
+    }
+}
+
+#[test]
+fn a_node_comes_to_the_pods_of_another_with_its_address() {
+    let rule = allow(0, 80, &["172.18.0.3/32"]);
+    let probes = policy("probes", "app == 'a'", &[Direction::Ingress], &[(Direction::Ingress, rule)]);
+    let cluster = cluster_of(world().into_iter().chain([probes]));
+    assert_eq!(ask(&cluster, "node/n2", "default/a").verdict, Verdict::Allow);
+    assert_eq!(ask(&cluster, "default/c", "default/a").verdict, Verdict::Deny);
+}
+
+#[test]
+fn the_action_for_traffic_to_the_own_node_comes_behind_egress_policy() {
+    use crate::compile::{EndpointToHost, Options};
+    let to_node = |endpoint_to_host, port| {
+        let rule = (Direction::Egress, allow(0, port, &[]));
+        let resources =
+            world().into_iter().chain([policy("out", "app == 'a'", &[Direction::Egress], &[rule])]);
+        let store = cluster_of(resources).store().clone();
+        let cluster = Cluster::new(store, Options { endpoint_to_host, ..Options::default() });
+        ask(&cluster, "default/a", "node/n1")
+    };
+    let open = to_node(EndpointToHost::Accept, 80);
+    assert_eq!((open.verdict, builtin(&open)), (Verdict::Allow, None));
+    let dropped = to_node(EndpointToHost::Drop, 80);
+    assert_eq!((dropped.verdict, builtin(&dropped)), (Verdict::Deny, Some("endpoint-to-host")));
+    let denied = to_node(EndpointToHost::Accept, 81);
+    assert_eq!((denied.verdict, builtin(&denied)), (Verdict::Deny, Some("end-of-tier")));
+}
+
+#[test]
+fn a_pod_of_no_namespace_is_closed() {
+    let stray = pod("nowhere", "x", Some("n1"), PodState::Active, &["10.0.1.9"]);
+    let cluster = cluster_of(world().into_iter().chain([stray]));
+    let answer = ask(&cluster, "default/a", "nowhere/x");
+    assert_eq!((answer.verdict, builtin(&answer)), (Verdict::Deny, Some("profile")));
+}

@@ -1,0 +1,157 @@
+//! `projectcalico.org/v3` NetworkPolicy and GlobalNetworkPolicy (policy-model §1.1, §1.2).
+
+mod entity;
+mod port;
+mod rule;
+
+use serde_json::Value;
+
+pub use rule::Rule;
+
+use super::{
+    field::{Field, List, has_only, text},
+    labels::{NAMESPACE, OF_NAMESPACE, OF_SERVICE_ACCOUNT, SERVICE_ACCOUNT},
+    pod::Pod,
+    policy::{self, Action, Match, Policy},
+    selector::{Selector, parse},
+    truth::Truth,
+    world::name_of,
+};
+
+const FIELDS: [&str; 12] = [
+    "tier",
+    "order",
+    "selector",
+    "namespaceSelector",
+    "serviceAccountSelector",
+    "types",
+    "ingress",
+    "egress",
+    "performanceHints",
+    "doNotTrack",
+    "preDNAT",
+    "applyOnForward",
+];
+
+/// The endpoints that a policy selects; for a NetworkPolicy, within its namespace.
+#[derive(Debug)]
+pub struct Subject {
+    /// Each expression is over the effective labels of a pod.
+    terms: Vec<Field<Selector>>,
+    understood: bool,
+}
+
+impl Subject {
+    /// Whether it selects a pod.
+    pub fn selects(&self, pod: &Pod) -> Truth {
+        let understood = if self.understood { Truth::Yes } else { Truth::Maybe };
+        understood.and(Truth::all(self.terms.iter().map(|term| matches_labels(term, &pod.labels))))
+    }
+
+    fn is_doubtful(&self) -> bool {
+        !self.understood || self.terms.iter().any(Field::is_doubtful)
+    }
+}
+
+/// Whether a selector matches labels; an absent one asks nothing.
+pub fn matches_labels(selector: &Field<Selector>, labels: &super::labels::Labels) -> Truth {
+    selector.demands(|selector| selector.matches(labels).into())
+}
+
+/// Reads a field that holds a selector. The empty text is as good as none; blanks are `all()` (§4.1 "our law").
+pub fn read_selector(object: &Value, name: &str) -> Field<Selector> {
+    if object.get(name).and_then(Value::as_str) == Some("") {
+        return Field::Absent;
+    }
+    Field::of(object, name, |value| parse(value.as_str()?))
+}
+
+/// A selector over the labels of namespaces, or of service accounts, as one over the labels that endpoints inherit from them; `all()` asks for the label
+/// `bearer`, `global()` for its absence.
+pub fn inherited(selector: Field<Selector>, prefix: &str, bearer: Option<&str>) -> Field<Selector> {
+    let has = bearer.map(|label| Selector::Has(label.to_owned()));
+    let has_not = has.clone().map(|has| Selector::Not(Box::new(has)));
+    match selector {
+        Field::Known(selector) => Field::Known(selector.rewritten(prefix, has.as_ref(), has_not.as_ref())),
+        Field::Absent => Field::Absent,
+        Field::Doubtful => Field::Doubtful,
+    }
+}
+
+/// Reads a policy; one without namespace is a GlobalNetworkPolicy.
+pub fn read(object: &Value, namespace: Option<String>) -> Policy {
+    let spec = &object["spec"];
+    let lists = ["ingress", "egress"].map(|field| Field::of(spec, field, |list| list.as_array().cloned()));
+    let tier = Field::of(spec, "tier", text);
+    let order = Field::of(spec, "order", Value::as_f64);
+    let types = List::of(spec, "types", text);
+    let types_understood = types.0.iter().all(|kind| matches!(kind.as_deref(), Some("Ingress" | "Egress")));
+    let rules = |list: &Field<Vec<Value>>| {
+        list.known()
+            .into_iter()
+            .flatten()
+            .map(|rule| read_rule(rule, namespace.as_deref()))
+            .collect::<Vec<_>>()
+    };
+    let (ingress, egress) = (rules(&lists[0]), rules(&lists[1]));
+    // §0 item 6: by the length of the rule lists if types are absent or empty.
+    let by_default = |name: &str| {
+        if name == "Egress" { !egress.is_empty() } else { egress.is_empty() || !ingress.is_empty() }
+    };
+    // §4.2: policies for untracked traffic and for traffic before DNAT do not concern pods, and do not isolate them.
+    let concerns_pods = ["doNotTrack", "preDNAT"].iter().all(|field| spec[*field] != true);
+    let governs = |name: &str| match types.is_empty() {
+        _ if !concerns_pods => Truth::No,
+        true => by_default(name).into(),
+        false if types.known().any(|kind| kind == name) => Truth::Yes,
+        false if !types_understood => Truth::Maybe,
+        false => Truth::No,
+    };
+    let subject = read_subject(spec, namespace.is_some(), !lists.iter().any(Field::is_doubtful));
+    Policy {
+        kind: if namespace.is_some() { "NetworkPolicy" } else { "GlobalNetworkPolicy" },
+        name: name_of(object),
+        displaced: tier.is_doubtful() || order.is_doubtful(),
+        tier: tier.known().filter(|tier| !tier.is_empty()).cloned().unwrap_or_else(|| "default".to_owned()),
+        order: order.known().copied().unwrap_or(f64::INFINITY) + 0.0,
+        doubtful: subject.is_doubtful() || !types_understood,
+        governs_ingress: governs("Ingress"),
+        governs_egress: governs("Egress"),
+        subject: policy::Subject::Calico(subject),
+        ingress,
+        egress,
+        namespace,
+    }
+}
+
+/// §2.5. Only pods are judged here, and every pod has a namespace, so that nothing depends on which `all()` the namespace selector rewrites.
+fn read_subject(spec: &Value, namespaced: bool, lists_understood: bool) -> Subject {
+    let selector = read_selector(spec, "selector");
+    let accounts = read_selector(spec, "serviceAccountSelector");
+    // §2.5: beside a service account selector, `all()` of a GlobalNetworkPolicy means all pods that have a service account.
+    let bearer = (!namespaced).then_some(SERVICE_ACCOUNT);
+    let terms = vec![
+        if accounts.is_given() { inherited(selector, "", bearer) } else { selector },
+        inherited(read_selector(spec, "namespaceSelector"), OF_NAMESPACE, Some(NAMESPACE)),
+        inherited(accounts, OF_SERVICE_ACCOUNT, bearer),
+    ];
+    let fields = has_only(spec, &FIELDS) && !(namespaced && spec.get("namespaceSelector").is_some());
+    Subject { terms, understood: fields && lists_understood }
+}
+
+/// Reads a rule. An action that is no action could be any.
+fn read_rule(rule: &Value, namespace: Option<&str>) -> policy::Rule {
+    let action = match rule["action"].as_str() {
+        Some("Allow") => Action::Allow,
+        Some("Deny") => Action::Deny,
+        Some("Pass") => Action::Pass,
+        Some("Log") => Action::Log,
+        _ => Action::Doubtful,
+    };
+    if !rule.is_object() {
+        return policy::Rule { action, doubtful: true, matches: Match::Doubtful };
+    }
+    let matches = Rule::read(rule, namespace);
+    let doubtful = action == Action::Doubtful || matches.is_doubtful();
+    policy::Rule { action, doubtful, matches: Match::Calico(Box::new(matches)) }
+}

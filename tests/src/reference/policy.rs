@@ -1,0 +1,124 @@
+//! What all kinds of policy have in common.
+
+use super::{calico, kubernetes, packet::Packet, pod::Pod, truth::Truth, world::World};
+use crate::verdict::Direction;
+
+/// A policy of any kind.
+#[derive(Debug)]
+pub struct Policy {
+    /// `NetworkPolicy`, `GlobalNetworkPolicy` or `KubernetesNetworkPolicy`.
+    pub kind: &'static str,
+    /// Its namespace, for kinds that have one. It governs pods of no other.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its tier.
+    pub tier: String,
+    /// Its place in the tier; infinite if none is given.
+    pub order: f64,
+    /// Whether its tier or its order could not be understood: it could stand anywhere.
+    pub displaced: bool,
+    /// Whether part of what says which endpoints and directions it governs could not be understood.
+    pub doubtful: bool,
+    /// Whether it governs ingress.
+    pub governs_ingress: Truth,
+    /// Whether it governs egress.
+    pub governs_egress: Truth,
+    /// The endpoints it selects.
+    pub subject: Subject,
+    /// Rules for traffic towards its subject.
+    pub ingress: Vec<Rule>,
+    /// Rules for traffic from its subject.
+    pub egress: Vec<Rule>,
+}
+
+/// Which endpoints a policy selects.
+#[derive(Debug)]
+pub enum Subject {
+    /// By the Kubernetes API.
+    Kubernetes(kubernetes::Subject),
+    /// By Calico's API.
+    Calico(calico::Subject),
+}
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// What it does on a match.
+    pub action: Action,
+    /// Whether any part of it could not be understood.
+    pub doubtful: bool,
+    /// What it matches.
+    pub matches: Match,
+}
+
+/// What a rule matches.
+#[derive(Debug)]
+pub enum Match {
+    /// By the Kubernetes API.
+    Kubernetes(kubernetes::Rule),
+    /// By Calico's API.
+    Calico(Box<calico::Rule>),
+    /// Nothing is known of it.
+    Doubtful,
+}
+
+/// What a rule does with a packet that it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Admit.
+    Allow,
+    /// Drop.
+    Deny,
+    /// Go on with the next tier.
+    Pass,
+    /// Log and go on with the next rule.
+    Log,
+    /// It could be any of them.
+    Doubtful,
+}
+
+impl Policy {
+    /// The text that decides between equal orders (policy-model §0 item 5).
+    pub fn tie_break(&self) -> String {
+        format!("{}/{}/{}", self.name, self.namespace.as_deref().unwrap_or(""), self.kind)
+    }
+
+    /// The rules of a direction.
+    pub fn rules(&self, direction: Direction) -> &[Rule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
+    /// Whether the policy governs this direction of a pod.
+    pub fn governs(&self, pod: &Pod, direction: Direction) -> Truth {
+        let selected = match &self.subject {
+            Subject::Kubernetes(subject) => subject.selects(pod),
+            Subject::Calico(subject) => subject.selects(pod),
+        };
+        self.reaches(pod, direction).and(selected)
+    }
+
+    /// As [`Self::governs`], whatever the subject says: a policy of a namespace governs no pod of another.
+    pub fn reaches(&self, pod: &Pod, direction: Direction) -> Truth {
+        let directed = match direction {
+            Direction::Ingress => self.governs_ingress,
+            Direction::Egress => self.governs_egress,
+        };
+        let in_scope = self.namespace.as_ref().is_none_or(|namespace| *namespace == pod.namespace);
+        directed.and(in_scope.into())
+    }
+}
+
+impl Rule {
+    /// Whether the rule matches a packet.
+    pub fn matches(&self, world: &World, packet: &Packet, direction: Direction) -> Truth {
+        match &self.matches {
+            Match::Kubernetes(rule) => rule.matches(world, packet, direction),
+            Match::Calico(rule) => rule.matches(world, packet),
+            Match::Doubtful => Truth::Maybe,
+        }
+    }
+}

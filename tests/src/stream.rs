@@ -1,0 +1,177 @@
+//! A steady stream of numbered UDP datagrams between two namespaces, and the count of what arrived.
+
+use std::{
+    net::{IpAddr, SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::namespace::Namespace;
+
+/// Sockets on either end, so that a stream is many flows.
+const FLOWS: u16 = 16;
+/// How often the sender looks at the clock.
+const TICK: Duration = Duration::from_millis(1);
+/// How long a receiver waits for stragglers when the sender has stopped.
+const LINGER: Duration = Duration::from_millis(200);
+/// Room for what arrives while the receiver does not run, in bytes.
+const BUFFER: usize = 32 << 20;
+
+/// A running stream.
+#[derive(Debug)]
+pub struct Stream {
+    stop: Arc<AtomicBool>,
+    sender: JoinHandle<Result<u64>>,
+    receiver: JoinHandle<Result<Vec<Arrival>>>,
+    begin: Instant,
+}
+
+/// A datagram that arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Its number, from 0.
+    pub number: u64,
+    /// When it was read.
+    pub at: Instant,
+}
+
+/// What a stream came to.
+#[derive(Debug)]
+pub struct Count {
+    /// How many datagrams were sent.
+    pub sent: u64,
+    /// What arrived, in order of arrival.
+    pub arrivals: Vec<Arrival>,
+    /// How long was sent for.
+    pub duration: Duration,
+}
+
+impl Stream {
+    /// Sends so many datagrams a second between two addresses, to one port. A sender that falls behind catches up.
+    pub fn start(
+        from: (&Namespace, IpAddr),
+        to: (&Namespace, IpAddr),
+        port: u16,
+        per_second: u64,
+    ) -> Result<Self> {
+        let destination = SocketAddr::new(to.1, port);
+        let bind = |address| UdpSocket::bind(address).with_context(|| format!("bind {address}"));
+        let receiver = to.0.run(|| bind(destination))?;
+        setsockopt(&receiver, sockopt::RcvBufForce, &BUFFER).context("receive buffer")?;
+        receiver.set_read_timeout(Some(LINGER))?;
+        let open = || (0..FLOWS).map(|_| bind(SocketAddr::new(from.1, 0))).collect::<Result<Vec<_>>>();
+        let senders = from.0.run(open)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = [Arc::clone(&stop), Arc::clone(&stop)];
+        let [sender_stop, receiver_stop] = stopped;
+        Ok(Self {
+            stop,
+            sender: thread::spawn(move || send(&senders, destination, per_second, &sender_stop)),
+            receiver: thread::spawn(move || receive(&receiver, &receiver_stop)),
+            begin: Instant::now(),
+        })
+    }
+
+    /// Stops and counts.
+    pub fn stop(self) -> Result<Count> {
+        self.stop.store(true, Ordering::Relaxed);
+        let sent = self.sender.join().map_err(|_| anyhow!("sender panicked"))??;
+        let duration = self.begin.elapsed();
+        let arrivals = self.receiver.join().map_err(|_| anyhow!("receiver panicked"))??;
+        Ok(Count { sent, arrivals, duration })
+    }
+}
+
+impl Count {
+    /// Datagrams sent per second.
+    pub fn rate(&self) -> u64 {
+        (self.sent as f64 / self.duration.as_secs_f64()) as u64
+    }
+
+    /// How many did not arrive.
+    pub fn lost(&self) -> u64 {
+        self.sent - self.arrivals.len() as u64
+    }
+}
+
+fn send(sockets: &[UdpSocket], to: SocketAddr, per_second: u64, stop: &AtomicBool) -> Result<u64> {
+    let begin = Instant::now();
+    let mut sent = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let due = (begin.elapsed().as_secs_f64() * per_second as f64) as u64;
+        while sent < due && !stop.load(Ordering::Relaxed) {
+            let socket = &sockets[sent as usize % sockets.len()];
+            match socket.send_to(&sent.to_be_bytes(), to) {
+                Ok(_) => sent += 1,
+                // An output hook's drop; a datagram that was not sent does not count as lost.
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(error).context("send a datagram"),
+            }
+        }
+        thread::sleep(TICK);
+    }
+    Ok(sent)
+}
+
+fn receive(socket: &UdpSocket, stop: &AtomicBool) -> Result<Vec<Arrival>> {
+    let mut arrivals = Vec::new();
+    let mut buffer = [0; 16];
+    loop {
+        match socket.recv(&mut buffer) {
+            Ok(length) => {
+                ensure!(length == 8, "a datagram of {length} bytes that is not ours");
+                let number = u64::from_be_bytes(buffer[..8].try_into()?);
+                arrivals.push(Arrival { number, at: Instant::now() });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(arrivals);
+                }
+            }
+            Err(error) => return Err(error).context("receive a datagram"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{cluster::Cluster, objects::from_yaml, topology::Topology};
+
+    #[test]
+    fn counts_what_arrives_and_what_a_rule_drops() {
+        let objects = "
+kind: List
+items:
+- {kind: Pod, metadata: {name: a}, spec: {nodeName: n}, status: {podIPs: [{ip: 10.0.0.1}]}}
+- {kind: Pod, metadata: {name: b}, spec: {nodeName: n}, status: {podIPs: [{ip: 10.0.0.2}]}}";
+        let cluster = Cluster::from_objects(&from_yaml(objects).unwrap());
+        let topology = Topology::build("stream", &cluster, &BTreeSet::new()).unwrap();
+        let from = (topology.pod("default/a").unwrap(), "10.0.0.1".parse().unwrap());
+        let to = (topology.pod("default/b").unwrap(), "10.0.0.2".parse().unwrap());
+        let open = Stream::start(from, to, 7000, 20_000).unwrap();
+        thread::sleep(Duration::from_millis(300));
+        let open = open.stop().unwrap();
+        assert!(open.sent > 1000 && open.lost() == 0, "{} sent, {} lost", open.sent, open.lost());
+        let node = topology.node("n").unwrap();
+        node.execute(
+            "nft",
+            &["add table ip x; add chain ip x f { type filter hook forward priority 0; policy drop; }"],
+            "",
+        )
+        .unwrap();
+        let closed = Stream::start(from, to, 7001, 20_000).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        let closed = closed.stop().unwrap();
+        assert!(closed.sent > 100 && closed.arrivals.is_empty());
+    }
+}
