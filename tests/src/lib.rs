@@ -28,6 +28,7 @@ pub mod decider;
 pub mod demo;
 pub mod flow;
 pub mod generate;
+pub mod listing;
 pub mod namespace;
 pub mod objects;
 pub mod packet;

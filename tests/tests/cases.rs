@@ -167,29 +167,45 @@ fn nft_accepts_the_text_and_it_is_the_expected_one() {
     });
 }
 
+/// The text, loaded by nft: what fails here is a fault of the rules, what fails only in [`packets`] is one of the agent.
+#[test]
+fn packets_through_the_text() {
+    judge_all(|case| {
+        let topology = Topology::build(&case.name, &case.cluster, &case.outside())?;
+        for (node, namespace) in topology.nodes() {
+            namespace.execute("nft", &["--file", "-"], &render(case, node)?)?;
+        }
+        send(case, &topology, "packets through the text")
+    });
+}
+
 #[test]
 fn packets() {
     judge_all(|case| {
         let topology = Topology::build(&case.name, &case.cluster, &case.outside())?;
         let mut agents = Vec::new();
         for (node, namespace) in topology.nodes() {
-            agents.push((Agent::start(namespace, node, &case.directory, &case.environment)?, namespace));
+            agents.push((Agent::start(namespace, node, &case.directory, &case.arguments)?, namespace));
         }
         for (agent, namespace) in &mut agents {
             agent.wait_ready(namespace)?;
         }
         pause(&topology);
-        let probes: Vec<_> = case.questions.iter().map(|question| question.probe.clone()).collect();
-        let deliveries = Prober::new(&topology).deliver(&probes)?;
-        let answered = case.questions.iter().zip(deliveries);
-        let wrong = answered.filter(|(question, delivery)| question.probe.expected != *delivery);
-        let failures =
-            wrong.map(|(question, delivery)| case.report("packets", question, verdict(delivery))).collect();
+        let failures = send(case, &topology, "packets")?;
         for (agent, _) in agents {
             agent.end()?;
         }
         Ok(failures)
     });
+}
+
+/// Sends every flow of a case: reports of all that went otherwise than the case says.
+fn send(case: &Case, topology: &Topology, judge: &str) -> Result<Vec<String>> {
+    let probes: Vec<_> = case.questions.iter().map(|question| question.probe.clone()).collect();
+    let deliveries = Prober::new(topology).deliver(&probes)?;
+    let answered = case.questions.iter().zip(deliveries);
+    let wrong = answered.filter(|(question, delivery)| question.probe.expected != *delivery);
+    Ok(wrong.map(|(question, delivery)| case.report(judge, question, verdict(delivery))).collect())
 }
 
 /// Leaves the namespaces as they are for PAUSE seconds, for a person to look around.
@@ -253,7 +269,7 @@ fn flow_of_reference(question: &Question) -> flow::Flow {
 fn render(case: &Case, node: &str) -> Result<String> {
     let mut command = std::process::Command::new(program("ferrule", "FERRULE")?);
     command.args(["render", "--node", node, "--manifests"]).arg(&case.directory);
-    command.envs(case.environment.iter().map(|(name, value)| (name, value)));
+    command.args(&case.arguments);
     let output = command.output().context("run ferrule render")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "ferrule render ({}): {said}", output.status);

@@ -15,9 +15,8 @@ fn every_case() {
     let mut failures = Vec::new();
     let mut judged = 0;
     for case in Case::all().unwrap() {
-        let drops = case.environment.iter().any(|(name, value)| {
-            name == "FERRULE_DEFAULT_ENDPOINT_TO_HOST_ACTION" && value.eq_ignore_ascii_case("drop")
-        });
+        let drops =
+            case.arguments.iter().any(|argument| argument == "--default-endpoint-to-host-action=Drop");
         let to_host = if drops { Outcome::Deny } else { Outcome::Allow };
         let reference =
             Reference::new(&objects::from_folder(&case.directory).unwrap()).with_endpoint_to_host(to_host);

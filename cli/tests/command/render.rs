@@ -22,7 +22,7 @@ fn the_text_holds_both_tables_and_the_chains_of_the_nodes_pods() {
 fn prefixes_name_the_interfaces() {
     let ran = render(&["--node", "n1", "--interface-prefix", "veth,tap"]);
     assert!(ran.stdout.contains("\"veth*\"") && ran.stdout.contains("\"tap*\""), "{}", ran.stdout);
-    assert!(!ran.stdout.contains("cali"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("\"cali"), "{}", ran.stdout);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn findings_and_a_node_without_pods_are_told_beside_the_text() {
     let ran = ferrule(&["render", "--manifests", text(directory.path()), "--node", "n7"]);
     assert_eq!(ran.code, Some(0));
     assert!(ran.stdout.contains("table ip ferrule"), "{}", ran.stdout);
-    assert!(ran.stderr.contains("bad.yaml:1: error: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("bad.yaml:2: error: "), "{}", ran.stderr);
     assert!(ran.stderr.contains("no pod on node n7"), "{}", ran.stderr);
 }
 
