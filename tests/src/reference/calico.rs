@@ -104,6 +104,7 @@ pub fn read(object: &Value, namespace: Option<String>) -> Policy {
         false if !types_understood => Truth::Maybe,
         false => Truth::No,
     };
+    let directions_in_doubt = types.is_empty() && lists.iter().any(List::is_doubtful);
     let directions = [governs("Ingress"), governs("Egress")];
     let subject = read_subject(spec, namespace.is_some());
     Policy {
@@ -112,7 +113,8 @@ pub fn read(object: &Value, namespace: Option<String>) -> Policy {
         displaced: tier.is_doubtful() || order.is_doubtful(),
         tier: tier.known().filter(|tier| !tier.is_empty()).cloned().unwrap_or_else(|| "default".to_owned()),
         order: order.known().copied().unwrap_or(f64::INFINITY) + 0.0,
-        doubtful: subject.is_doubtful() || directions.contains(&Truth::Maybe),
+        doubtful: directions_in_doubt || subject.is_doubtful() || directions.contains(&Truth::Maybe),
+        directions_in_doubt,
         governs_ingress: directions[0],
         governs_egress: directions[1],
         subject: policy::Subject::Calico(subject),

@@ -53,6 +53,7 @@ pub fn read(object: &Value) -> Policy {
         false if !types_understood => Truth::Maybe,
         false => Truth::No,
     };
+    let directions_in_doubt = types.is_empty() && lists.iter().any(List::is_doubtful);
     let directions = [governs("Ingress", Truth::Yes), governs("Egress", lists[1].has_entries())];
     let subject_understood =
         understood && !pods.is_doubtful() && !pods.known().is_some_and(LabelSelector::is_doubtful);
@@ -63,7 +64,8 @@ pub fn read(object: &Value) -> Policy {
         tier: "default".to_owned(),
         order: 1000.0,
         displaced: false,
-        doubtful: !subject_understood || directions.contains(&Truth::Maybe),
+        doubtful: directions_in_doubt || !subject_understood || directions.contains(&Truth::Maybe),
+        directions_in_doubt,
         governs_ingress: directions[0],
         governs_egress: directions[1],
         subject: policy::Subject::Kubernetes(Subject { pods, understood }),
