@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 /// The objects with everything taken away, piece by piece, without which the failure remains: whole objects, then rules, list entries and fields.
-pub fn shrink(objects: &[Value], fails: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub fn shrink(objects: &[Value], mut fails: impl FnMut(&[Value]) -> bool) -> Vec<Value> {
     let mut smallest = objects.to_vec();
     loop {
         let before = smallest.clone();
-        shrink_objects(&mut smallest, &fails);
+        shrink_objects(&mut smallest, &mut fails);
         for index in 0..smallest.len() {
-            shrink_fields(&mut smallest, index, &fails);
+            shrink_fields(&mut smallest, index, &mut fails);
         }
         if smallest == before {
             return smallest;
@@ -17,7 +17,7 @@ pub fn shrink(objects: &[Value], fails: impl Fn(&[Value]) -> bool) -> Vec<Value>
     }
 }
 
-fn shrink_objects(objects: &mut Vec<Value>, fails: &impl Fn(&[Value]) -> bool) {
+fn shrink_objects(objects: &mut Vec<Value>, fails: &mut impl FnMut(&[Value]) -> bool) {
     let mut index = objects.len();
     while index > 0 {
         index -= 1;
@@ -29,7 +29,7 @@ fn shrink_objects(objects: &mut Vec<Value>, fails: &impl Fn(&[Value]) -> bool) {
 }
 
 /// Takes one node after the other out of an object, outer nodes first; what names the object stays.
-fn shrink_fields(objects: &mut [Value], index: usize, fails: &impl Fn(&[Value]) -> bool) {
+fn shrink_fields(objects: &mut [Value], index: usize, fails: &mut impl FnMut(&[Value]) -> bool) {
     let mut next = 0;
     loop {
         let mut paths = Vec::new();

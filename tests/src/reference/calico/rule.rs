@@ -75,12 +75,16 @@ impl Rule {
         read
     }
 
-    /// What API validation demands across fields: ports by number need a protocol that has ports, `icmp` needs ICMP or ICMPv6, and the IP version must
+    /// What API validation demands across fields: ports need a protocol that has ports, or, if all are by name, none at all; `icmp` needs ICMP or ICMPv6, and the IP version must
     /// be that of either (§1.1).
     fn is_consistent(&self) -> bool {
         let protocol = self.protocol.known().map(|protocol| protocol.number);
         let numeric = self.source.has_numeric_ports() || self.destination.has_numeric_ports();
-        let ports = !numeric || protocol.is_some_and(has_ports);
+        let any_ports = self.source.has_ports() || self.destination.has_ports();
+        let ports = match (numeric, &self.protocol) {
+            (false, Field::Absent) => true,
+            _ => !any_ports || protocol.is_some_and(has_ports),
+        };
         let icmp = !self.icmp.is_given() || protocol.is_some_and(|number| matches!(number, ICMP | ICMPV6));
         let not_protocol = self.not_protocol.known().map(|protocol| protocol.number);
         let version = self.ip_version.known().is_none_or(|version| {
