@@ -1,6 +1,6 @@
 //! What the loop asks of a kernel.
 
-use std::{future::Future, io};
+use std::{future::Future, io, sync::Arc};
 
 use ferrule_ruleset::{
     address::Family,
@@ -46,7 +46,7 @@ pub enum CommitError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Culprit {
     /// A rule, by its reason.
-    Rule(Origin),
+    Rule(Arc<Origin>),
     /// A set or its elements.
     Set(Family, SetName),
     /// A chain.

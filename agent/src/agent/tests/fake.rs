@@ -113,9 +113,9 @@ impl State {
         Ok(())
     }
 
-    fn refusal(&self, rule: &Rule) -> Option<Origin> {
+    fn refusal(&self, rule: &Rule) -> Option<Arc<Origin>> {
         let Origin::Rule { policy, .. } = &*rule.origin else { return None };
-        self.refused.contains(&*policy.name).then(|| Origin::clone(&rule.origin))
+        self.refused.contains(&*policy.name).then(|| Arc::clone(&rule.origin))
     }
 }
 
