@@ -43,6 +43,9 @@ pub(super) fn rule(family: Family, layer: &Layer) -> BoxedStrategy<Rule> {
             statements.extend(counted.then_some(Statement::Counter));
             statements.extend(log);
             statements.extend(end);
+            if portless(&statements) {
+                statements.retain(|statement| !looks_up_port(statement));
+            }
             // nft refuses a rule that says nothing.
             if statements.is_empty() {
                 statements.push(Statement::Counter);
@@ -50,6 +53,18 @@ pub(super) fn rule(family: Family, layer: &Layer) -> BoxedStrategy<Rule> {
             Rule { statements, origin: Arc::new(origin) }
         })
         .boxed()
+}
+
+/// Whether the rule asks for a protocol without ports.
+fn portless(statements: &[Statement]) -> bool {
+    statements.iter().filter_map(Statement::condition).any(|condition| {
+        matches!(condition, Match::Protocol(Operator::Is, protocol)
+            if !protocol.has_ports() && *protocol != Protocol::UDPLITE)
+    })
+}
+
+fn looks_up_port(statement: &Statement) -> bool {
+    matches!(statement, Statement::PortMap(_) | Statement::Match(Match::AddressPortInSet(..)))
 }
 
 /// A verdict, towards one of these chains or none.
