@@ -56,7 +56,7 @@ fn carry_out(task: Task) -> anyhow::Result<()> {
 }
 
 async fn cleanup() -> anyhow::Result<()> {
-    let mut kernel = Kernel::start().context("cannot talk to nf_tables")?;
+    let kernel = Kernel::start().context("cannot talk to nf_tables")?;
     kernel.cleanup().await.context("cannot remove our tables")?;
     tracing::info!("nothing of ours is left in the kernel; nothing is enforced");
     Ok(())

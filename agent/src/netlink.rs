@@ -28,12 +28,15 @@ mod socket;
 mod uapi;
 mod write;
 
-pub use batch::{Batch, Place};
+pub use batch::{Batch, Place, Sealed};
 pub use encode::{Handles, Unencodable, encode};
-pub use listing::{ListedChain, ListedRule, ListedSet};
-pub use read::{Attributes, Message, Messages, be32, text};
-pub use set::Kind;
 pub use socket::{Fault, Generation, Opening, PortId, Socket};
 
-pub(crate) use element::element_at;
-pub(crate) use set::cut_comment;
+pub(crate) use element::{ListedElement, element_at};
+pub(crate) use ffi::watch;
+pub(crate) use key::{read_address, read_interface, read_protocol_port};
+pub(crate) use listing::{ListedChain, ListedRule, ListedSet, ListedTable};
+pub(crate) use read::{Message, Messages, text};
+pub(crate) use set::Kind;
+pub(crate) use socket::open_monitor;
+pub(crate) use uapi::{attribute, message, protocol_family};

@@ -77,7 +77,9 @@ pub enum Conversion {
 /// Reads an object. `implied` is the `apiVersion` and `kind` of an object that names neither, as an item of a typed list.
 pub fn convert<'a>(object: &'a Node, implied: Option<(&'a str, &'a str)>) -> Conversion {
     match identify(object, implied) {
-        Ok(Identified::Object(key, fields)) => Conversion::Object(Box::new(converted(key, &fields))),
+        Ok(Identified::Object { key, object, metadata }) => {
+            Conversion::Object(Box::new(converted(key, &object, &metadata)))
+        }
         Ok(Identified::Skipped) => Conversion::Skipped,
         Ok(Identified::UnknownVersion(severity, problem)) => {
             Conversion::UnknownVersion(unplaced(severity, problem, "the object has no effect"))
@@ -91,7 +93,7 @@ fn unplaced(severity: Severity, Problem { line, field, message }: Problem, conse
 }
 
 enum Identified<'a> {
-    Object(ResourceKey, Fields<'a>),
+    Object { key: ResourceKey, object: Fields<'a>, metadata: Fields<'a> },
     Skipped,
     UnknownVersion(Severity, Problem),
 }
@@ -114,7 +116,7 @@ fn identify<'a>(object: &'a Node, implied: Option<(&'a str, &'a str)>) -> Result
         }
     };
     let metadata = fields.map("metadata")?;
-    Ok(Identified::Object(key(kind, &metadata)?, fields))
+    Ok(Identified::Object { key: key(kind, &metadata)?, object: fields, metadata })
 }
 
 fn text_or<'a>(fields: &Fields<'a>, name: &str, implied: Option<&'a str>) -> Result<&'a str, Problem> {
@@ -142,16 +144,15 @@ fn key(kind: Kind, metadata: &Fields<'_>) -> Result<ResourceKey, Problem> {
     })
 }
 
-fn converted(key: ResourceKey, object: &Fields<'_>) -> Converted {
+fn converted(key: ResourceKey, object: &Fields<'_>, metadata: &Fields<'_>) -> Converted {
     let mut remarks = Remarks::default();
-    let metadata = object.map("metadata").unwrap_or_default();
     let resource = match key.clone() {
         ResourceKey::Pod(name) => Some(Resource::Pod(pod::convert(name, object, &mut remarks))),
         ResourceKey::Namespace(name) => {
-            namespace::convert(name, &metadata, &mut remarks).map(Resource::Namespace)
+            namespace::convert(name, metadata, &mut remarks).map(Resource::Namespace)
         }
         ResourceKey::ServiceAccount(name) => {
-            namespace::convert_account(name, &metadata, &mut remarks).map(Resource::ServiceAccount)
+            namespace::convert_account(name, metadata, &mut remarks).map(Resource::ServiceAccount)
         }
         ResourceKey::Node(name) => Some(Resource::Node(node::convert(name, object, &mut remarks))),
         ResourceKey::Policy(key) => Some(Resource::Policy(policy(key, object, &mut remarks))),

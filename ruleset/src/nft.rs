@@ -4,6 +4,8 @@
 //! in maps that share structure, so that comparing two versions costs what differs. Equality is complete: what is equal is the same in the kernel.
 
 mod chain;
+#[cfg(test)]
+pub(crate) mod example;
 mod rule;
 mod set;
 

@@ -15,7 +15,7 @@ pub use digest::digest;
 
 use crate::{
     address::Family,
-    nft::{Rule, Ruleset},
+    nft::{Rule, Ruleset, Set},
 };
 
 /// The whole ruleset as a script that replaces our tables: `table ip ferrule` and `table ip6 ferrule`.
@@ -31,6 +31,16 @@ pub fn rule(family: Family, rule: &Rule) -> String {
 /// The comment of a rule as the kernel stores it.
 pub fn comment(rule: &Rule) -> String {
     quoted::comment(&rule.origin.to_string())
+}
+
+/// The comment of a set as the kernel stores it.
+pub fn set_comment(set: &Set) -> String {
+    quoted::comment(&set.comment)
+}
+
+/// The prefix of a log statement as the kernel stores it: at most 127 bytes that nft can read again.
+pub fn log_prefix(prefix: &str) -> String {
+    quoted::log_prefix(prefix)
 }
 
 #[cfg(test)]

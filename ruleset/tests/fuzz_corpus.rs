@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+#[path = "../fuzz/checks/manifest.rs"]
+mod manifest;
 #[path = "../fuzz/checks/selector.rs"]
 mod selector;
 
@@ -22,4 +24,9 @@ fn replay(target: &str, check: fn(&[u8])) {
 #[test]
 fn selector() {
     replay("selector", selector::check);
+}
+
+#[test]
+fn manifest() {
+    replay("manifest", manifest::check);
 }

@@ -35,17 +35,15 @@ pub struct Agent {
 
 impl Agent {
     /// Starts an agent for a node in the node's namespace. The calling thread has to outlive it.
-    pub fn start(
-        namespace: &Namespace,
-        node: &str,
-        manifests: &Path,
-        environment: &[(String, String)],
-    ) -> Result<Self> {
+    pub fn start(namespace: &Namespace, node: &str, manifests: &Path, arguments: &[String]) -> Result<Self> {
         let program = program("ferrule-agent", "FERRULE_AGENT")?;
         let log = tempfile::NamedTempFile::new().context("log file")?;
         let mut command = namespace.command(&program)?;
-        command.args(["--node-name", node, "--manifests"]).arg(manifests).env("NO_COLOR", "1");
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+            .args(["--node-name", node, "--manifests"])
+            .arg(manifests)
+            .args(arguments)
+            .env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::from(log.reopen()?)).stderr(Stdio::from(log.reopen()?));
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         Ok(Self { child, log, node: node.to_owned() })

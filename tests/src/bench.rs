@@ -1,5 +1,7 @@
 //! Benchmarks: ratios between things measured in turn within one run.
 
-pub mod packet_path;
-pub mod ratio;
-pub mod universe;
+mod packet_path;
+pub mod paths;
+mod pipeline;
+mod ratio;
+mod universe;

@@ -3,7 +3,7 @@
 //! ```text
 //! cases/<behaviour>/*.yaml          what the cluster holds; the first line of the first file says what is shown and why it is so
 //!                   flows.txt       one line per expectation, see [`line`]
-//!                   environment     optional: FERRULE_… settings of the agent, one NAME=VALUE per line
+//!                   arguments       optional: settings for agent and tool, one --NAME=VALUE per line
 //!                   ruleset.nft     what `ferrule render` prints for each node (written by UPDATE_EXPECT=1)
 //! ```
 
@@ -31,8 +31,8 @@ pub struct Case {
     pub directory: PathBuf,
     /// Its nodes and pods.
     pub cluster: Cluster,
-    /// Settings of the agent as environment variables.
-    pub environment: Vec<(String, String)>,
+    /// Settings for the agent and for `ferrule`, as on their command lines.
+    pub arguments: Vec<String>,
     /// What is expected, flow by flow.
     pub questions: Vec<Question>,
 }
@@ -69,8 +69,8 @@ impl Case {
             }
         }
         ensure!(!questions.is_empty(), "{} expects nothing", flows.display());
-        let environment = environment(&directory.join("environment"))?;
-        Ok(Self { name, directory: directory.to_owned(), cluster, environment, questions })
+        let arguments = arguments(&directory.join("arguments"))?;
+        Ok(Self { name, directory: directory.to_owned(), cluster, arguments, questions })
     }
 
     /// Every case of this repository, in order; only those whose names contain `CASE`, if that is set in the environment.
@@ -90,12 +90,10 @@ impl Case {
     /// The settings of the agent that the ruleset depends on.
     pub fn options(&self) -> Result<Options> {
         let mut options = Options::default();
-        for (name, value) in &self.environment {
-            match (name.as_str(), value.as_str()) {
-                ("FERRULE_DEFAULT_ENDPOINT_TO_HOST_ACTION", "Drop") => {
-                    options.endpoint_to_host = EndpointToHost::Drop
-                }
-                _ => bail!("{}: {name}={value} is not known to the judges", self.name),
+        for argument in &self.arguments {
+            match argument.as_str() {
+                "--default-endpoint-to-host-action=Drop" => options.endpoint_to_host = EndpointToHost::Drop,
+                _ => bail!("{}: {argument} is not known to the judges", self.name),
             }
         }
         Ok(options)
@@ -114,10 +112,8 @@ impl Case {
         let case = &self.name;
         let eval = line.eval_arguments(probe);
         format!(
-            "{case}, flows.txt:{number}: {line}\n  \
-             {} -> {}: expected {}, {judge}: {said}\n  \
-             to debug: ferrule eval --manifests {} {eval}\n            \
-             PAUSE=60 CASE={case} cargo test -p ferrule-tests --test cases packets, then: ip netns exec fe-… nft list ruleset",
+            "{case}, flows.txt:{number}: {line}\n  {} -> {}: expected {}, {judge}: {said}\n  \
+             ferrule eval --manifests {} {eval}",
             probe.source,
             probe.destination,
             line.expectation(),
@@ -141,17 +137,11 @@ pub fn verdict(delivery: Delivery) -> &'static str {
     }
 }
 
-/// Reads NAME=VALUE lines; no file, no lines.
-fn environment(file: &Path) -> Result<Vec<(String, String)>> {
+/// Reads the lines of a file; no file, no lines.
+fn arguments(file: &Path) -> Result<Vec<String>> {
     if !file.exists() {
         return Ok(Vec::new());
     }
     let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let pair = |line: &str| {
-        let (name, value) =
-            line.split_once('=').with_context(|| format!("{}: no NAME=VALUE: {line}", file.display()))?;
-        Ok((name.to_owned(), value.to_owned()))
-    };
-    lines.map(pair).collect()
+    Ok(text.lines().map(str::to_owned).collect())
 }

@@ -9,9 +9,10 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize as _;
+use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::objects::from_yaml;
 
 /// Nodes and pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Cluster {
         let mut objects = Vec::new();
         for file in manifests(directory)? {
             let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
-            objects.extend(documents(&text).with_context(|| format!("parse {}", file.display()))?);
+            objects.extend(from_yaml(&text).with_context(|| format!("parse {}", file.display()))?);
         }
         Ok(Self::from_objects(&objects))
     }
@@ -136,21 +137,6 @@ pub fn manifests(directory: &Path) -> Result<BTreeSet<std::path::PathBuf>> {
     Ok(files)
 }
 
-/// The objects of a manifest text: its documents, and the items of its lists.
-pub fn documents(text: &str) -> Result<Vec<Value>> {
-    let mut objects = Vec::new();
-    for document in serde_norway::Deserializer::from_str(text) {
-        let object = Value::deserialize(document)?;
-        match object["kind"].as_str() {
-            Some(kind) if kind.ends_with("List") => objects.extend(list(&object["items"]).cloned()),
-            Some(_) => objects.push(object),
-            None if object.is_null() => {}
-            None => bail!("a document without kind: {object}"),
-        }
-    }
-    Ok(objects)
-}
-
 /// Whether a pod has given its addresses back.
 fn finished(object: &Value) -> bool {
     matches!(object["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
@@ -194,7 +180,7 @@ items:
 
     #[test]
     fn reads_nodes_and_pods() {
-        let cluster = Cluster::from_objects(&documents(OBJECTS).unwrap());
+        let cluster = Cluster::from_objects(&from_yaml(OBJECTS).unwrap());
         assert_eq!(cluster.nodes.keys().collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(cluster.nodes["two"], invented(2));
         assert_eq!(cluster.pods.keys().collect::<Vec<_>>(), ["default/web"]);

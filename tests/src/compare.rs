@@ -110,6 +110,12 @@ fn report(system: &mut impl Judge, seed: u64, objects: &[Value], flow: &Flow) ->
     };
     let difference = judge(&smallest).unwrap_or_else(|| "one judge answers, the other does not".to_owned());
     let yaml = objects::to_yaml(&smallest).unwrap_or_else(|error| error.to_string());
-    let flow = serde_json::to_string(flow).unwrap_or_else(|error| error.to_string());
-    format!("seed {seed}: {difference}\nobjects.yaml:\n{yaml}\nflow: {flow}")
+    let question = serde_json::to_string(flow).unwrap_or_else(|error| error.to_string());
+    let expected = match Reference::new(&smallest).read(flow, Reading::Least) {
+        Ok(verdict) => verdict.outcome.to_string(),
+        Err(error) => error,
+    };
+    format!(
+        "seed {seed}: {difference}\nobjects.yaml:\n{yaml}\nflows.txt:\n{flow} {expected}\n\nferrule eval --batch: {question}"
+    )
 }

@@ -31,6 +31,26 @@ pub struct Flow {
     pub family: Option<u8>,
 }
 
+impl fmt::Display for Flow {
+    /// As `flows.txt` writes it, without the expectation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {} ", self.from, self.to)?;
+        match (self.protocol, self.icmp_type, self.port) {
+            (1, Some(kind), _) => write!(f, "icmp:{kind}/{}", self.icmp_code.unwrap_or(0))?,
+            (58, Some(kind), _) => write!(f, "icmpv6:{kind}/{}", self.icmp_code.unwrap_or(0))?,
+            (6, _, Some(port)) => write!(f, "tcp {port}")?,
+            (17, _, Some(port)) => write!(f, "udp {port}")?,
+            (132, _, Some(port)) => write!(f, "sctp {port}")?,
+            (136, _, Some(port)) => write!(f, "udplite {port}")?,
+            (other, _, _) => write!(f, "{other}")?,
+        }
+        if let Some(port) = self.source_port {
+            write!(f, " from {port}")?;
+        }
+        self.family.map_or(Ok(()), |family| write!(f, " v{family}"))
+    }
+}
+
 /// One end of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {

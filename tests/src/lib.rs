@@ -17,15 +17,18 @@
 //! * Nothing here shares code with the compiler that it judges.
 
 pub mod agent;
+pub mod arbitrary;
 pub mod bench;
 pub mod case;
 pub mod cluster;
 pub mod compare;
+pub mod compiled;
 pub mod conntrack;
 pub mod decider;
 pub mod demo;
 pub mod flow;
 pub mod generate;
+pub mod listing;
 pub mod namespace;
 pub mod objects;
 pub mod packet;

@@ -54,6 +54,15 @@ pub enum Request {
     Other(Protocol),
 }
 
+impl Request {
+    /// Its protocol.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Ports { protocol, .. } | Self::Icmp { protocol, .. } | Self::Other(protocol) => protocol,
+        }
+    }
+}
+
 /// One request between two addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
@@ -125,7 +134,7 @@ impl<'a> Prober<'a> {
                 probe.source,
                 probe.destination
             );
-            self.watch(&probe.destination, family, protocol(probe.request))?;
+            self.watch(&probe.destination, family, probe.request.protocol())?;
         }
         let first = self.next_tag;
         for (sent, index) in wave.iter().enumerate() {
@@ -247,13 +256,4 @@ fn split(left: &[usize], probes: &[Probe]) -> (Vec<usize>, Vec<usize>) {
         };
         told_apart || taken.insert((BTreeSet::from([probe.source, probe.destination]), probe.request))
     })
-}
-
-/// The protocol of a request.
-fn protocol(request: Request) -> Protocol {
-    match request {
-        Request::Ports { protocol, .. } | Request::Icmp { protocol, .. } | Request::Other(protocol) => {
-            protocol
-        }
-    }
 }

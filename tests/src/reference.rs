@@ -37,21 +37,35 @@ use self::{
 };
 use crate::{
     flow::Flow,
-    verdict::{Decision, Direction, Judge, Verdict},
+    verdict::{Decision, Direction, Judge, Outcome, Verdict},
 };
 
 pub use self::walk::Reading;
 
 /// The reference model of one cluster.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reference {
     world: World,
+    endpoint_to_host: Outcome,
+}
+
+impl Default for Reference {
+    fn default() -> Self {
+        Self::new(&[])
+    }
 }
 
 impl Reference {
     /// The model of the objects of a directory.
     pub fn new(objects: &[Value]) -> Self {
-        Self { world: World::read(objects) }
+        Self { world: World::read(objects), endpoint_to_host: Outcome::Allow }
+    }
+
+    /// The same cluster with another `default_endpoint_to_host_action`: what becomes of a pod's traffic to its own node once egress policy has let it go.
+    #[must_use]
+    pub fn with_endpoint_to_host(mut self, outcome: Outcome) -> Self {
+        self.endpoint_to_host = outcome;
+        self
     }
 
     /// Whether part of a policy could not be understood, so that the readings may differ.
@@ -81,6 +95,10 @@ impl Reference {
                 return Ok(Verdict::of(vec![Decision::allow("neighbour-discovery")]));
             }
             decisions.push(decide(pod, Direction::Egress));
+            if to_own_node && Verdict::allows_so_far(&decisions) {
+                decisions
+                    .push(Decision { outcome: self.endpoint_to_host, ..Decision::allow("endpoint-to-host") });
+            }
         }
         if let (End::Pod { pod, .. }, true) = (&to, Verdict::allows_so_far(&decisions)) {
             decisions.push(decide(pod, Direction::Ingress));

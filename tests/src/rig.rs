@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use crate::{
     agent::{Agent, replace},
-    cluster::{Cluster, documents},
+    cluster::Cluster,
+    objects::from_yaml,
     probe::{Delivery, Probe, Prober},
     topology::Topology,
 };
@@ -36,7 +37,7 @@ impl Rig {
 
     /// The same without agents.
     pub fn wire(label: &str, objects: &str, policies: &str, outside: &BTreeSet<IpAddr>) -> Result<Self> {
-        let cluster = Cluster::from_objects(&documents(objects)?);
+        let cluster = Cluster::from_objects(&from_yaml(objects)?);
         let topology = Topology::build(label, &cluster, outside)?;
         let rig = Self { topology, agents: BTreeMap::new(), manifests: TempDir::new().context("manifests")? };
         rig.write("cluster.yaml", objects)?;

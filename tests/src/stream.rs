@@ -145,10 +145,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{
-        cluster::{Cluster, documents},
-        topology::Topology,
-    };
+    use crate::{cluster::Cluster, objects::from_yaml, topology::Topology};
 
     #[test]
     fn counts_what_arrives_and_what_a_rule_drops() {
@@ -157,7 +154,7 @@ kind: List
 items:
 - {kind: Pod, metadata: {name: a}, spec: {nodeName: n}, status: {podIPs: [{ip: 10.0.0.1}]}}
 - {kind: Pod, metadata: {name: b}, spec: {nodeName: n}, status: {podIPs: [{ip: 10.0.0.2}]}}";
-        let cluster = Cluster::from_objects(&documents(objects).unwrap());
+        let cluster = Cluster::from_objects(&from_yaml(objects).unwrap());
         let topology = Topology::build("stream", &cluster, &BTreeSet::new()).unwrap();
         let from = (topology.pod("default/a").unwrap(), "10.0.0.1".parse().unwrap());
         let to = (topology.pod("default/b").unwrap(), "10.0.0.2".parse().unwrap());

@@ -110,14 +110,39 @@ impl fmt::Display for Verdict {
 }
 
 impl fmt::Display for By {
+    /// As `flows.txt` writes it: `knp/NAMESPACE/NAME ingress[0]`, or the name of a built-in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rule { direction, tier, kind, namespace, name, rule } => {
-                let namespace =
-                    namespace.as_deref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-                write!(f, "{kind} {namespace}{name} {direction:?}[{rule}] in tier {tier}")
+        let (direction, kind, namespace, name, rule) = match self {
+            Self::Builtin(name) => return f.write_str(name),
+            Self::Rule { direction, kind, namespace, name, rule, .. } => {
+                (direction, kind, namespace, name, rule)
             }
-            Self::Builtin(name) => f.write_str(name),
-        }
+        };
+        let kind = match kind.as_str() {
+            "KubernetesNetworkPolicy" => "knp",
+            "NetworkPolicy" => "np",
+            "GlobalNetworkPolicy" => "gnp",
+            other => other,
+        };
+        let namespace = namespace.as_deref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        write!(f, "{kind}/{namespace}{name} {direction}[{rule}]")
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        })
     }
 }

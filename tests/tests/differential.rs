@@ -4,6 +4,7 @@
 
 use ferrule_tests::{
     compare::{self, Tally},
+    compiled::Pipeline,
     flow::Flow,
     generate::{Universe, Validity},
     reference::{Reading, Reference},
@@ -77,4 +78,18 @@ fn a_fault_is_found_and_shrunk() {
 fn the_reference_agrees_with_itself() {
     let tally = compare::universes(&mut Reference::default(), 0..20, Validity::Mixed, FLOWS).unwrap();
     assert_ne!(tally, Tally::default());
+}
+
+#[test]
+fn compiled_is_specified() {
+    let tally = compare::universes(&mut Pipeline::default(), seeds(0, 1000), Validity::Valid, FLOWS)
+        .unwrap_or_else(|report| panic!("{report}"));
+    println!("{tally:?}");
+}
+
+#[test]
+fn compiled_is_closed_where_the_specification_is_in_doubt() {
+    let tally = compare::universes(&mut Pipeline::default(), seeds(1_000_000, 250), Validity::Mixed, FLOWS)
+        .unwrap_or_else(|report| panic!("{report}"));
+    println!("{tally:?}");
 }

@@ -10,7 +10,8 @@ use std::{
 
 use ferrule_ruleset::protocol::Protocol;
 use ferrule_tests::{
-    cluster::{Cluster, Place, Pod, documents},
+    cluster::{Cluster, Place, Pod},
+    objects::from_yaml,
     probe::{Delivery, Probe, Prober, Request},
     rig::{Rig, check},
 };
@@ -134,7 +135,7 @@ fn pods_are_governed_in_whatever_order_link_and_manifest_appear() {
              status: {{podIPs: [{{ip: 10.0.1.{number}}}]}}}}\n"
         )
     };
-    let pods = |text: &str| Cluster::from_objects(&documents(text).unwrap()).pods;
+    let pods = |text: &str| Cluster::from_objects(&from_yaml(text).unwrap()).pods;
     let (early, late) = (manifest("early", 20), manifest("late", 21));
     rig.write("early.yaml", &early).unwrap();
     thread::sleep(Duration::from_millis(200));

@@ -55,7 +55,7 @@ impl Batch {
     }
 
     /// Appends a message of nf_tables.
-    pub fn message(
+    pub(crate) fn message(
         &mut self,
         place: Place,
         kind: u16,
@@ -70,7 +70,7 @@ impl Batch {
     }
 
     /// Appends a message that libnftnl writes, with attributes of ours after its own.
-    pub fn object(
+    pub(crate) fn object(
         &mut self,
         place: Place,
         object: &impl NlMsg,
@@ -85,7 +85,7 @@ impl Batch {
     }
 
     /// A number for a set that no other set of the batch has.
-    pub fn next_set(&mut self) -> u32 {
+    pub(crate) fn next_set(&mut self) -> u32 {
         self.sets += 1;
         self.sets
     }

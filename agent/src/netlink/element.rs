@@ -22,7 +22,7 @@ const FULL: usize = 60_000;
 
 /// An element as the kernel takes it. An interval is two: its first address, and the first one after it, marked as the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its key, or the lowest one of an interval.
     pub key: Key,
     /// For intervals: the lowest key that is not in it any more, if there is one.
@@ -40,7 +40,7 @@ impl Entry {
 
 /// The set that elements are of.
 #[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// The family of its table.
     pub family: Family,
     /// Its name.
@@ -51,7 +51,7 @@ pub struct Target<'a> {
 
 /// What is done with elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// They come to be.
     Add,
     /// They cease to be.
@@ -59,7 +59,7 @@ pub enum Change {
 }
 
 /// Writes elements in as many messages as it takes. The part of each message's place is the number of its first element, if it is to be counted.
-pub fn write_elements<'a, T>(
+pub(crate) fn write_elements<'a, T>(
     batch: &mut Batch,
     place: Place,
     target: Target<'_>,
@@ -125,7 +125,7 @@ fn write_verdict(writer: &mut Writer, verdict: &Verdict) {
 }
 
 /// The number of a verdict: `NF_ACCEPT`, `NFT_JUMP` and so on.
-pub fn verdict_code(verdict: &Verdict) -> i32 {
+pub(crate) fn verdict_code(verdict: &Verdict) -> i32 {
     match verdict {
         Verdict::Accept => libc::NF_ACCEPT,
         Verdict::Drop => libc::NF_DROP,
@@ -136,7 +136,7 @@ pub fn verdict_code(verdict: &Verdict) -> i32 {
 }
 
 /// An element of one of our sets.
-pub fn entry(family: Family, element: &Element) -> Result<Entry, Unencodable> {
+pub(crate) fn entry(family: Family, element: &Element) -> Result<Entry, Unencodable> {
     let of_family = |address: &IpAddr| {
         if Family::of(address) == family { Ok(Key::address(address)) } else { Err(Unencodable::Family) }
     };
@@ -170,7 +170,7 @@ fn successor(address: &IpAddr) -> Option<IpAddr> {
 
 /// An element as the kernel lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedElement {
+pub(crate) struct ListedElement {
     /// Its key.
     pub key: Key,
     /// Whether it marks the end of an interval.
@@ -180,7 +180,7 @@ pub struct ListedElement {
 }
 
 /// The elements of a message. `None` in the place of one that is none of ours.
-pub fn read_elements(attributes: Attributes<'_>) -> impl Iterator<Item = Option<ListedElement>> {
+pub(crate) fn read_elements(attributes: Attributes<'_>) -> impl Iterator<Item = Option<ListedElement>> {
     let list = Attributes(attributes.find(attribute::elements::LIST).unwrap_or(&[]));
     list.map(|(_, element)| read_element(Attributes(element)))
 }
@@ -209,7 +209,7 @@ fn read_verdict(data: Attributes<'_>) -> Option<Verdict> {
 }
 
 /// Which element of a message, counted from its first, the byte at this offset belongs to. An interval counts once.
-pub fn element_at(message: &[u8], offset: usize) -> usize {
+pub(crate) fn element_at(message: &[u8], offset: usize) -> usize {
     let mut starts = 0_usize;
     let Some(payload) = super::read::Messages(message).next().map(|message| message.attributes()) else {
         return 0;

@@ -39,9 +39,6 @@ pub enum Unencodable {
     /// An address of the other family.
     #[error("an address is not of the family of its table")]
     Family,
-    /// A log prefix is too long.
-    #[error("a log prefix must have at most 127 bytes")]
-    LogPrefix,
     /// A rule is too long.
     #[error("a rule must have at most 128 expressions")]
     TooManyExpressions,

@@ -9,7 +9,7 @@ use super::ffi::{self, RawExpression};
 
 /// A register. What does not fit one register of 4 bytes lies in this and the following ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Register(u32);
+pub(crate) struct Register(u32);
 
 impl Register {
     /// The register that single values go through: `NFT_REG_1`, the same bytes as `NFT_REG32_00` to `_03`.
@@ -24,7 +24,7 @@ impl Register {
 /// A header of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Base {
+pub(crate) enum Base {
     /// IPv4 or IPv6.
     Network = libc::NFT_PAYLOAD_NETWORK_HEADER as u32,
     /// TCP, UDP, ICMP and so on.
@@ -34,7 +34,7 @@ pub enum Base {
 /// A property of a packet that is in no header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Meta {
+pub(crate) enum Meta {
     /// The protocol of the transport header.
     TransportProtocol = libc::NFT_META_L4PROTO as u32,
     /// The name of the interface it came in by, 16 bytes.
@@ -45,7 +45,7 @@ pub enum Meta {
 
 /// The content of a register: at most 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Value {
+pub(crate) struct Value {
     bytes: [u8; ffi::DATA_LENGTH],
     length: u8,
 }
@@ -71,7 +71,7 @@ impl Value {
 
 /// A set as a rule refers to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetReference {
+pub(crate) struct SetReference {
     /// Its name.
     pub name: CString,
     /// Its number in this batch; 0 for a set that has its name already.
@@ -80,7 +80,7 @@ pub struct SetReference {
 
 /// An expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expression {
+pub(crate) enum Expression {
     /// Load bytes of a header.
     Payload { base: Base, offset: u32, length: u32, register: Register },
     /// Load a property of the packet.

@@ -1,4 +1,4 @@
-//! Everything unsafe: socket options that `nix` lacks, and libnftnl's expressions.
+//! Everything unsafe: what `nix` and `tokio` leave to their callers, and libnftnl's expressions.
 //!
 //! libnftnl takes sizes on trust and ends the process where one is wrong. So each attribute is a constant whose type says how wide it is, and the setters
 //! take only those.
@@ -6,7 +6,7 @@
 use std::{
     ffi::CStr,
     io,
-    os::fd::{AsRawFd, BorrowedFd},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
     ptr::NonNull,
     slice,
 };
@@ -15,25 +15,26 @@ use nftnl::{
     MsgType, NlMsg,
     nftnl_sys::{self as sys, libc},
 };
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// An attribute of an expression that is an integer of 4 bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct U32(u16);
+pub(crate) struct U32(u16);
 
 /// An attribute of an expression that is a text.
 #[derive(Clone, Copy, Debug)]
-pub struct Text(u16);
+pub(crate) struct Text(u16);
 
 /// An attribute of an expression that is the content of a register: at most [`DATA_LENGTH`] bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Data(u16);
+pub(crate) struct Data(u16);
 
 /// The longest value that a register comparison holds (`NFT_DATA_VALUE_MAXLEN` is 64; libnftnl keeps at least 16).
-pub const DATA_LENGTH: usize = 16;
+pub(crate) const DATA_LENGTH: usize = 16;
 
 macro_rules! attributes {
     ($($kind:ident { $($name:ident = $raw:ident;)* })*) => {$($(
-        pub const $name: $kind = $kind(sys::$raw as u16);
+        pub(crate) const $name: $kind = $kind(sys::$raw as u16);
     )*)*};
 }
 
@@ -80,7 +81,7 @@ attributes! {
 
 /// An expression under construction. Freed unless it is handed on by [`Self::into_raw`].
 #[derive(Debug)]
-pub struct RawExpression(NonNull<sys::nftnl_expr>);
+pub(crate) struct RawExpression(NonNull<sys::nftnl_expr>);
 
 impl RawExpression {
     /// An expression without attributes.
@@ -137,7 +138,7 @@ impl Drop for RawExpression {
 
 /// Room for one message of libnftnl, aligned as a message header must be.
 #[derive(Debug)]
-pub struct Scratch(Vec<u64>);
+pub(crate) struct Scratch(Vec<u64>);
 
 impl Default for Scratch {
     fn default() -> Self {
@@ -165,20 +166,26 @@ impl Scratch {
 }
 
 /// The file descriptor of a socket, for calls that take it by the type of its owner.
-pub fn descriptor(socket: &mnl::Socket) -> BorrowedFd<'_> {
+pub(crate) fn descriptor(socket: &mnl::Socket) -> BorrowedFd<'_> {
     // SAFETY: the socket keeps its descriptor open for as long as it is borrowed.
     unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) }
 }
 
+/// Lets a tokio runtime, which must be around the caller, watch a descriptor for what there is to read.
+pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an owned descriptor names the same open file until it is dropped, which is after the registration that keeps it.
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
+}
+
 /// Turns a netlink option on.
-pub fn enable(socket: &mnl::Socket, option: NetlinkOption) -> io::Result<()> {
+pub(crate) fn enable(socket: &mnl::Socket, option: NetlinkOption) -> io::Result<()> {
     set_option(socket, libc::SOL_NETLINK, option as libc::c_int, &1)
 }
 
 /// Options of netlink sockets that are on or off.
 #[derive(Clone, Copy, Debug)]
 #[repr(i32)]
-pub enum NetlinkOption {
+pub(crate) enum NetlinkOption {
     /// Acknowledgements hold the header of the message that they answer, not all of it.
     CapAck = libc::NETLINK_CAP_ACK,
     /// Errors come with the place of the attribute at fault and a text.
@@ -186,7 +193,7 @@ pub enum NetlinkOption {
 }
 
 /// Lets the kernel drop, before they are queued, all datagrams that begin with a message from this port.
-pub fn ignore_port(socket: &mnl::Socket, port: u32) -> io::Result<()> {
+pub(crate) fn ignore_port(socket: &mnl::Socket, port: u32) -> io::Result<()> {
     const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     const JUMP_IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     const RETURN: u32 = libc::BPF_RET | libc::BPF_K;

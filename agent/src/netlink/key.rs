@@ -7,14 +7,14 @@ use ferrule_ruleset::{
 };
 
 /// Length of an interface name in the kernel (`IFNAMSIZ`), its terminator included.
-pub const INTERFACE_NAME: usize = 16;
+pub(crate) const INTERFACE_NAME: usize = 16;
 
 /// Length of a field of a concatenation that is no address.
-pub const FIELD: usize = 4;
+pub(crate) const FIELD: usize = 4;
 
 /// A key of at most 24 bytes: an IPv6 address, a protocol and a port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     bytes: [u8; 24],
     length: u8,
 }
@@ -48,6 +48,11 @@ impl Key {
     /// A byte alone.
     pub fn byte(byte: u8) -> Self {
         Self::exactly(&[byte])
+    }
+
+    /// The type and the code of an ICMP message.
+    pub fn type_code(kind: u8, code: u8) -> Self {
+        Self::default().field(&[kind]).field(&[code])
     }
 
     /// An address, a protocol and a port.
@@ -84,7 +89,7 @@ impl Key {
 }
 
 /// The address that a key begins with, and the rest of the key.
-pub fn read_address(family: Family, key: &[u8]) -> Option<(IpAddr, &[u8])> {
+pub(crate) fn read_address(family: Family, key: &[u8]) -> Option<(IpAddr, &[u8])> {
     match family {
         Family::V4 => {
             let (address, rest) = key.split_first_chunk()?;
@@ -98,7 +103,7 @@ pub fn read_address(family: Family, key: &[u8]) -> Option<(IpAddr, &[u8])> {
 }
 
 /// The protocol and port that a key ends with.
-pub fn read_protocol_port(key: &[u8]) -> Option<ProtocolPort> {
+pub(crate) fn read_protocol_port(key: &[u8]) -> Option<ProtocolPort> {
     match *key {
         [protocol, _, _, _, high, low, _, _] => {
             Some(ProtocolPort { protocol: Protocol(protocol), port: u16::from_be_bytes([high, low]) })
@@ -108,7 +113,7 @@ pub fn read_protocol_port(key: &[u8]) -> Option<ProtocolPort> {
 }
 
 /// The interface of a key.
-pub fn read_interface(key: &[u8]) -> Option<InterfaceName> {
+pub(crate) fn read_interface(key: &[u8]) -> Option<InterfaceName> {
     let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
     std::str::from_utf8(name).ok().map(InterfaceName::from)
 }

@@ -20,7 +20,7 @@ use super::{
 
 /// A chain without its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedChain {
+pub(crate) struct ListedChain {
     /// Its name.
     pub name: ChainName,
     /// Where it is hooked in.
@@ -29,7 +29,7 @@ pub struct ListedChain {
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedRule {
+pub(crate) struct ListedRule {
     /// The chain it is in.
     pub chain: ChainName,
     /// Its number in the table.
@@ -40,7 +40,7 @@ pub struct ListedRule {
 
 /// A named set without its elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedSet {
+pub(crate) struct ListedSet {
     /// Its name.
     pub name: SetName,
     /// What it holds.
@@ -53,7 +53,7 @@ pub struct ListedSet {
 
 /// What the kernel says of our table of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListedTable {
+pub(crate) enum ListedTable {
     /// There is none.
     Absent,
     /// It is as we make it.
@@ -64,7 +64,7 @@ pub enum ListedTable {
 
 impl Socket {
     /// Our table.
-    pub fn table(&mut self, family: Family) -> io::Result<ListedTable> {
+    pub(crate) fn table(&mut self, family: Family) -> io::Result<ListedTable> {
         let request = Request { kind: message::GETTABLE, flags: 0, family: protocol_family(family) };
         let flags = self.request(request, in_table, |answer, found| {
             found.push(answer.attributes().find(attribute::table::FLAGS).and_then(be32).unwrap_or(0));
@@ -78,7 +78,7 @@ impl Socket {
     }
 
     /// The chains of our table. None in the place of one that we would not make.
-    pub fn chains(&mut self, family: Family) -> io::Result<Vec<Option<ListedChain>>> {
+    pub(crate) fn chains(&mut self, family: Family) -> io::Result<Vec<Option<ListedChain>>> {
         // Kernels do not select chains by table.
         self.request(
             list(message::GETCHAIN, family),
@@ -92,7 +92,7 @@ impl Socket {
     }
 
     /// The rules of our table, or of one of its chains, in order.
-    pub fn rules(&mut self, family: Family, chain: Option<&ChainName>) -> io::Result<Vec<ListedRule>> {
+    pub(crate) fn rules(&mut self, family: Family, chain: Option<&ChainName>) -> io::Result<Vec<ListedRule>> {
         let body = |writer: &mut Writer| {
             in_table(writer);
             if let Some(chain) = chain {
@@ -107,7 +107,7 @@ impl Socket {
     }
 
     /// The named sets of our table. None in the place of one that we would not make.
-    pub fn sets(&mut self, family: Family) -> io::Result<Vec<Option<ListedSet>>> {
+    pub(crate) fn sets(&mut self, family: Family) -> io::Result<Vec<Option<ListedSet>>> {
         self.request(list(message::GETSET, family), in_table, |answer, found| {
             let flags = answer.attributes().find(attribute::set::FLAGS).and_then(be32).unwrap_or(0);
             if is_ours(answer) && flags & set_flag::ANONYMOUS == 0 {
@@ -117,7 +117,11 @@ impl Socket {
     }
 
     /// The elements of a set of our table. None in the place of one that we would not make.
-    pub fn elements(&mut self, family: Family, set: &SetName) -> io::Result<Vec<Option<ListedElement>>> {
+    pub(crate) fn elements(
+        &mut self,
+        family: Family,
+        set: &SetName,
+    ) -> io::Result<Vec<Option<ListedElement>>> {
         let body = |writer: &mut Writer| {
             in_table(writer);
             writer.text(attribute::elements::SET, set.as_str());
@@ -128,7 +132,7 @@ impl Socket {
     }
 
     /// How many objects there are in our table of kinds that we do not use.
-    pub fn strangers(&mut self, family: Family) -> io::Result<usize> {
+    pub(crate) fn strangers(&mut self, family: Family) -> io::Result<usize> {
         let mut count = 0;
         for kind in [message::GETOBJ, message::GETFLOWTABLE] {
             let found = self.request(list(kind, family), in_table, |answer, found| {

@@ -59,16 +59,13 @@ impl Program<'_> {
             }
             Match::Port(side, operator, ranges) => self.push_ports(*side, *operator, ranges),
             Match::IcmpType(operator, kind) => {
-                self.push(load_icmp(1));
+                self.push(load_icmp(0, 1, Register::FIRST));
                 self.push(Expression::Compare(*operator, Value::new(&[*kind])));
             }
-            Match::IcmpTypeCode(operator, kind, code) => {
-                self.push(load_icmp(2));
-                self.push(Expression::Compare(*operator, Value::new(&[*kind, *code])));
-            }
+            Match::IcmpTypeCode(operator, kind, code) => self.push_type_code(*operator, *kind, *code),
             Match::IcmpTypes(kinds) => {
                 let entries = kinds.iter().map(|kind| Entry::key(Key::byte(*kind))).collect();
-                self.push(load_icmp(1));
+                self.push(load_icmp(0, 1, Register::FIRST));
                 self.push_anonymous(Operator::Is, AnonymousSet::plain(icmp_type(self.family), entries));
             }
             Match::Interface(side, operator, interface) => {
@@ -134,6 +131,28 @@ impl Program<'_> {
         self.push_anonymous(operator, set);
     }
 
+    /// As one value, so that the negation is that of both together. A negated compare of both would be listed by nft as two negated compares, which say
+    /// something else; a concatenation lists as what it is.
+    fn push_type_code(&mut self, operator: Operator, kind: u8, code: u8) {
+        match operator {
+            Operator::Is => {
+                self.push(load_icmp(0, 2, Register::FIRST));
+                self.push(Expression::Compare(operator, Value::new(&[kind, code])));
+            }
+            Operator::IsNot => {
+                self.push(load_icmp(0, 1, Register::FIRST));
+                self.push(load_icmp(1, 1, Register::after(FIELD as u32)));
+                let types = match self.family {
+                    Family::V4 => [datatype::ICMP_TYPE, datatype::ICMP_CODE],
+                    Family::V6 => [datatype::ICMPV6_TYPE, datatype::ICMPV6_CODE],
+                };
+                let entries = vec![Entry::key(Key::type_code(kind, code))];
+                let set = AnonymousSet::plain(datatype::concatenation(&types), entries);
+                self.push_anonymous(operator, set);
+            }
+        }
+    }
+
     fn push_state(&mut self, state: CtState) {
         self.push(Expression::ConnectionState);
         self.push(Expression::Mask(Value::new(&state.bits().to_ne_bytes())));
@@ -174,8 +193,8 @@ pub(super) fn load_port(side: PortSide, register: Register) -> Expression {
     Expression::Payload { base: Base::Transport, offset, length: 2, register }
 }
 
-fn load_icmp(length: u32) -> Expression {
-    Expression::Payload { base: Base::Transport, offset: 0, length, register: Register::FIRST }
+fn load_icmp(offset: u32, length: u32, register: Register) -> Expression {
+    Expression::Payload { base: Base::Transport, offset, length, register }
 }
 
 fn icmp_type(family: Family) -> u32 {

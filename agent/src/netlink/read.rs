@@ -11,7 +11,7 @@ const ATTRIBUTE_HEADER: usize = 4;
 
 /// A message.
 #[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
+pub(crate) struct Message<'a> {
     /// `nlmsg_type`.
     pub kind: u16,
     /// `nlmsg_flags`.
@@ -38,7 +38,7 @@ impl<'a> Message<'a> {
 
 /// The messages of a datagram.
 #[derive(Clone, Copy, Debug)]
-pub struct Messages<'a>(pub &'a [u8]);
+pub(crate) struct Messages<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
     type Item = Message<'a>;
@@ -60,7 +60,7 @@ impl<'a> Iterator for Messages<'a> {
 
 /// The attributes of a message or of another attribute: type without its flag bits, and value.
 #[derive(Clone, Copy, Debug)]
-pub struct Attributes<'a>(pub &'a [u8]);
+pub(crate) struct Attributes<'a>(pub &'a [u8]);
 
 impl<'a> Attributes<'a> {
     /// The value of the first attribute of a type.
@@ -82,7 +82,7 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 /// An integer of 4 bytes in network order.
-pub fn be32(value: &[u8]) -> Option<u32> {
+pub(crate) fn be32(value: &[u8]) -> Option<u32> {
     value.try_into().ok().map(u32::from_be_bytes)
 }
 
@@ -97,7 +97,7 @@ pub(super) fn host32(value: &[u8]) -> Option<u32> {
 }
 
 /// A text with or without its terminator.
-pub fn text(value: &[u8]) -> Option<&str> {
+pub(crate) fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().map(|text| text.trim_end_matches('\0'))
 }
 

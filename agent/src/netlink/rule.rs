@@ -24,15 +24,12 @@ use super::{
 /// How many expressions a rule can have (`NFT_RULE_MAXEXPRS`).
 const EXPRESSIONS: usize = 128;
 
-/// The longest log prefix (`NF_LOG_PREFIXLEN` less the terminator).
-const LOG_PREFIX: usize = 127;
-
 /// The name that the kernel replaces by one of its own.
 const ANONYMOUS: &str = "__set%d";
 
 /// A set that belongs to one rule and cannot change.
 #[derive(Debug)]
-pub(super) struct AnonymousSet {
+pub(crate) struct AnonymousSet {
     /// The type of its keys.
     pub key_type: u32,
     /// Whether its elements are intervals.
@@ -49,7 +46,7 @@ impl AnonymousSet {
 }
 
 /// A rule in the course of its translation. The sets are written into the batch ahead of the rule.
-pub(super) struct Program<'a> {
+pub(crate) struct Program<'a> {
     pub family: Family,
     batch: &'a mut Batch,
     place: Place,
@@ -97,10 +94,8 @@ impl Program<'_> {
             Statement::Match(condition) => self.push_match(condition)?,
             Statement::Counter => self.push(Expression::Counter),
             Statement::Log(prefix) => {
-                if prefix.len() > LOG_PREFIX {
-                    return Err(Unencodable::LogPrefix);
-                }
-                self.push(Expression::Log(CString::new(prefix.as_bytes()).map_err(|_| Unencodable::Nul)?));
+                let prefix = CString::new(render::log_prefix(prefix)).map_err(|_| Unencodable::Nul)?;
+                self.push(Expression::Log(prefix));
             }
             Statement::Verdict(verdict) => {
                 let chain = verdict.chain().map(|chain| name(chain.as_str())).transpose()?;
@@ -125,7 +120,7 @@ impl Program<'_> {
 
 /// Where a rule goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Position {
+pub(crate) enum Position {
     /// To the end of the chain.
     End,
     /// Before the rule with this handle.
@@ -135,7 +130,7 @@ pub(super) enum Position {
 }
 
 /// Writes a rule, its anonymous sets first.
-pub(super) fn write(
+pub(crate) fn write(
     batch: &mut Batch,
     place: Place,
     chain: &nftnl::Chain<'_>,
@@ -164,7 +159,7 @@ pub(super) fn write(
         }
     };
     let mut bytes = Vec::with_capacity(160);
-    append_comment(&mut bytes, userdata::RULE_COMMENT, &render::comment(rule));
+    append_comment(&mut bytes, userdata::RULE_COMMENT, render::comment(rule));
     append_userdata(&mut bytes, userdata::RULE_DIGEST, &render::digest(family, rule));
     batch.object(place, &object, MsgType::Add, flags, |writer| {
         writer.attribute(attribute::rule::USERDATA, &bytes)
@@ -173,6 +168,6 @@ pub(super) fn write(
 }
 
 /// A set by its own name.
-pub(super) fn named(set: &SetName) -> Result<SetReference, Unencodable> {
+pub(crate) fn named(set: &SetName) -> Result<SetReference, Unencodable> {
     Ok(SetReference { name: name(set.as_str())?, id: 0 })
 }

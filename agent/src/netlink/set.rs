@@ -3,6 +3,7 @@
 use ferrule_ruleset::{
     address::Family,
     nft::{Elements, Set, TABLE},
+    render,
 };
 
 use super::{
@@ -11,15 +12,12 @@ use super::{
     write::Writer,
 };
 
-/// The longest comment that nft accepts (`NFTNL_UDATA_COMMENT_MAXLEN` less type, length and terminator).
-const COMMENT: usize = 125;
-
 /// Byte order of a key, as nft writes it into user data (`BYTEORDER_HOST_ENDIAN`).
 const HOST_ENDIAN: u32 = 1;
 
 /// What a set holds: its key, and whether its elements lead to verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Of [`Elements::Addresses`].
     Addresses,
     /// Of [`Elements::Intervals`].
@@ -90,7 +88,7 @@ impl Kind {
 }
 
 /// The data type of an address.
-pub fn address_type(family: Family) -> u32 {
+pub(crate) fn address_type(family: Family) -> u32 {
     match family {
         Family::V4 => datatype::IPV4_ADDR,
         Family::V6 => datatype::IPV6_ADDR,
@@ -98,7 +96,7 @@ pub fn address_type(family: Family) -> u32 {
 }
 
 /// Body of a message that creates a set. The id is a number of its own in the batch.
-pub fn write(writer: &mut Writer, family: Family, set: &Set, id: u32) {
+pub(crate) fn write(writer: &mut Writer, family: Family, set: &Set, id: u32) {
     let kind = Kind::of(&set.elements);
     writer.text(attribute::TABLE, TABLE);
     writer.text(attribute::set::NAME, set.name.as_str());
@@ -112,19 +110,19 @@ pub fn write(writer: &mut Writer, family: Family, set: &Set, id: u32) {
         write_size(writer, capacity);
     }
     writer.u32(attribute::set::ID, id);
-    let userdata = userdata_of(kind, &set.comment);
+    let userdata = userdata_of(kind, render::set_comment(set));
     if !userdata.is_empty() {
         writer.attribute(attribute::set::USERDATA, &userdata);
     }
 }
 
 /// The number of elements that a set is made for.
-pub fn write_size(writer: &mut Writer, size: u32) {
+pub(crate) fn write_size(writer: &mut Writer, size: u32) {
     writer.nest(attribute::set::DESCRIPTION, |writer| writer.u32(attribute::set::DESCRIPTION_SIZE, size));
 }
 
 /// Without the byte order, nft shows interface names as empty texts, which it cannot read again.
-fn userdata_of(kind: Kind, comment: &str) -> Vec<u8> {
+fn userdata_of(kind: Kind, comment: String) -> Vec<u8> {
     let mut bytes = Vec::new();
     if kind == Kind::InterfaceVerdicts {
         append_userdata(&mut bytes, userdata::SET_KEY_BYTE_ORDER, &HOST_ENDIAN.to_ne_bytes());
@@ -136,19 +134,13 @@ fn userdata_of(kind: Kind, comment: &str) -> Vec<u8> {
 }
 
 /// Appends an entry of user data; the value has at most 255 bytes.
-pub fn append_userdata(bytes: &mut Vec<u8>, kind: u8, value: &[u8]) {
+pub(crate) fn append_userdata(bytes: &mut Vec<u8>, kind: u8, value: &[u8]) {
     bytes.extend_from_slice(&[kind, value.len() as u8]);
     bytes.extend_from_slice(value);
 }
 
-/// Appends a comment, cut to what nft accepts, as an entry of user data.
-pub fn append_comment(bytes: &mut Vec<u8>, kind: u8, comment: &str) {
-    let mut text = cut_comment(comment).as_bytes().to_vec();
-    text.push(0);
-    append_userdata(bytes, kind, &text);
-}
-
-/// A comment as it comes back from the kernel.
-pub fn cut_comment(comment: &str) -> &str {
-    &comment[..comment.floor_char_boundary(COMMENT)]
+/// Appends a comment of at most 254 bytes, as `render` makes them, as an entry of user data.
+pub(crate) fn append_comment(bytes: &mut Vec<u8>, kind: u8, mut comment: String) {
+    comment.push('\0');
+    append_userdata(bytes, kind, comment.as_bytes());
 }

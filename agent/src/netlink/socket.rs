@@ -74,7 +74,7 @@ pub struct Fault {
 
 /// What is asked of the kernel.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// The message type.
     pub kind: u16,
     /// `NLM_F_DUMP` for a list, nothing for one object.
@@ -163,7 +163,7 @@ impl Socket {
     }
 
     /// Asks for one object or a list, and reads the answers into values. A list that changed while it was read is read again.
-    pub fn request<T>(
+    pub(crate) fn request<T>(
         &mut self,
         request: Request,
         body: impl Fn(&mut Writer),
@@ -224,7 +224,7 @@ impl Socket {
 }
 
 /// Opens a socket that hears of every change of nf_tables but those of one other socket.
-pub fn open_monitor(own: PortId) -> io::Result<OwnedFd> {
+pub(crate) fn open_monitor(own: PortId) -> io::Result<OwnedFd> {
     let socket = mnl::Socket::open(mnl::Bus::Netfilter)?;
     enlarge_receive_buffer(&socket, MONITOR_BUFFER)?;
     ffi::ignore_port(&socket, own.0)?;

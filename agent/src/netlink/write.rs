@@ -7,13 +7,13 @@ const NESTED: u16 = 0x8000;
 
 /// A buffer of netlink messages. Integers of nf_tables attributes are in network order, those of headers in host order.
 #[derive(Debug, Default)]
-pub struct Writer {
+pub(crate) struct Writer {
     bytes: Vec<u8>,
 }
 
 /// The header of a message, less what the writer knows itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Header {
+pub(crate) struct Header {
     /// `nlmsg_type`.
     pub kind: u16,
     /// `nlmsg_flags`; NLM_F_REQUEST is added.

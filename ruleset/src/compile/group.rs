@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Options, name, policy, port_index,
-    rendered::{Assembly, Rendered, verdict_rule},
+    rendered::{Assembly, Rendered, up_to_first_end, verdict_rule},
     skeleton, tier,
 };
 use crate::{
@@ -129,7 +129,7 @@ fn render(
             };
             steps.insert(0, lookup);
         }
-        steps
+        up_to_first_end(steps)
     });
     (rendered, steps)
 }

@@ -9,7 +9,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use imbl::OrdMap;
 
-use super::{name, rendered::Rendered};
+use super::{
+    name,
+    rendered::{Rendered, up_to_first_end},
+};
 use crate::{
     address::Family,
     ir::Verdicts,
@@ -111,15 +114,4 @@ fn holds(condition: &Match, ProtocolPort { protocol, port }: ProtocolPort) -> Op
         (Operator::Is, equal) => equal,
         (Operator::IsNot, equal) => !equal,
     })
-}
-
-/// Rules behind one that decides about every packet are out of reach.
-fn up_to_first_end(mut rules: Vec<Rule>) -> Vec<Rule> {
-    let decides = |rule: &Rule| {
-        rule.verdict().is_some() && !rule.statements.iter().any(|statement| statement.condition().is_some())
-    };
-    if let Some(end) = rules.iter().position(decides) {
-        rules.truncate(end + 1);
-    }
-    rules
 }

@@ -19,6 +19,22 @@ pub(super) fn verdict_rule(verdict: Verdict, origin: Origin) -> Rule {
     rule([Statement::Counter, Statement::Verdict(verdict)], origin)
 }
 
+/// Rules without those out of reach behind one that decides about every packet. A jump comes back, so it decides nothing.
+pub(super) fn up_to_first_end(mut rules: Vec<Rule>) -> Vec<Rule> {
+    let leaves = |verdict: &Verdict| match verdict {
+        Verdict::Accept | Verdict::Drop | Verdict::Return | Verdict::Goto(_) => true,
+        Verdict::Jump(_) => false,
+    };
+    let decides = |rule: &Rule| {
+        rule.verdict().is_some_and(leaves)
+            && !rule.statements.iter().any(|statement| statement.condition().is_some())
+    };
+    if let Some(end) = rules.iter().position(decides) {
+        rules.truncate(end + 1);
+    }
+    rules
+}
+
 /// What one input unit (a policy, an endpoint, an address set) was rendered to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rendered {
@@ -91,5 +107,19 @@ fn last_use<K: Ord>(uses: &mut BTreeMap<K, usize>, key: K) -> bool {
         }
         Some(_) => uses.remove(&key).is_some(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::Builtin;
+
+    #[test]
+    fn rules_behind_a_jump_are_in_reach() {
+        let of = |verdict| verdict_rule(verdict, Origin::Builtin(Builtin::Dispatch));
+        let jump = of(Verdict::Jump(ChainName::from("policy")));
+        let rules = vec![jump.clone(), of(Verdict::Drop), of(Verdict::Accept)];
+        assert_eq!(up_to_first_end(rules), [jump, of(Verdict::Drop)]);
     }
 }

@@ -32,19 +32,19 @@ const STAND_IN: &str = "the policy governs all that it could, and only its Deny 
 pub(super) fn convert(key: PolicyKey, object: &Fields<'_>, remarks: &mut Remarks) -> Policy {
     let mut problems = Problems::default();
     problems.0.extend(object.unknown(&super::OBJECT_FIELDS));
-    let spec = problems.or_default(object.map("spec"));
+    let spec = problems.map_or_empty(object, "spec");
     let scope = key.namespace.as_ref().map_or(Scope::Cluster, Scope::Namespace);
     problems.0.extend(spec.unknown(&known_fields(scope)));
 
     let subject = selectors::subject(&spec, scope, &mut problems);
     let (tier, order) = place(&spec, &mut problems);
     let directions = directions(&spec, remarks, &mut problems);
-    let untracked = [problems.or_default(spec.flag("doNotTrack")), problems.or_default(spec.flag("preDNAT"))];
+    let is_for_hosts = is_for_host_endpoints(&spec, scope, &mut problems);
     let ingress = rule::rules(&spec, "ingress", scope, remarks);
     let egress = rule::rules(&spec, "egress", scope, remarks);
 
     let mut policy = Policy { key, tier, order, subject, directions, ingress, egress };
-    if untracked.contains(&true) {
+    if is_for_hosts {
         // Such policies are for host endpoints; a pod that they select is not even isolated (policy-model §4.2).
         policy.subject = Selector::all().negated();
     }
@@ -53,6 +53,16 @@ pub(super) fn convert(key: PolicyKey, object: &Fields<'_>, remarks: &mut Remarks
         close(&mut policy);
     }
     policy
+}
+
+/// Whether the policy stands before connection tracking or before DNAT, where only host endpoints are.
+fn is_for_host_endpoints(spec: &Fields<'_>, scope: Scope<'_>, problems: &mut Problems) -> bool {
+    match scope {
+        Scope::Namespace(_) => false,
+        Scope::Cluster => {
+            ["doNotTrack", "preDNAT"].map(|flag| problems.or_default(spec.flag(flag))).contains(&true)
+        }
+    }
 }
 
 fn known_fields(scope: Scope<'_>) -> Vec<&'static str> {

@@ -31,6 +31,15 @@ impl Problems {
         })
     }
 
+    /// The fields of a map inside another; none at all where it is absent or no map.
+    pub fn map_or_empty<'a>(&mut self, fields: &Fields<'a>, name: &str) -> Fields<'a> {
+        fields.map(name).unwrap_or_else(|problem| {
+            let empty = Fields { entries: None, path: problem.field.clone(), line: problem.line };
+            self.0.push(problem);
+            empty
+        })
+    }
+
     /// Whether everything was understood.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -120,7 +129,7 @@ impl<'a> Field<'a> {
 }
 
 /// The fields of a map; none at all where the map is absent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fields<'a> {
     entries: Option<&'a BTreeMap<Box<str>, Node>>,
     path: String,

@@ -39,7 +39,7 @@ pub(super) fn convert(
 ) -> Policy {
     let mut problems = Problems::default();
     problems.0.extend(object.unknown(&super::OBJECT_FIELDS));
-    let spec = problems.or_default(object.map("spec"));
+    let spec = problems.map_or_empty(object, "spec");
     problems.0.extend(spec.unknown(&["podSelector", "policyTypes", "ingress", "egress"]));
     let directions = directions(&spec, &mut problems);
     let pods = spec.field("podSelector").map_or(Ok(Vec::new()), |field| label_selector::terms(&field));

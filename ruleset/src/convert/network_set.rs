@@ -12,7 +12,7 @@ use crate::resource::{NetworkSet, NetworkSetKey};
 pub(super) fn convert(key: NetworkSetKey, object: &Fields<'_>, remarks: &mut Remarks) -> Option<NetworkSet> {
     let mut problems = Problems::default();
     problems.0.extend(object.unknown(&super::OBJECT_FIELDS));
-    let spec = problems.or_default(object.map("spec"));
+    let spec = problems.map_or_empty(object, "spec");
     problems.0.extend(spec.unknown(&["nets"]));
     remarks.errors(problems, "the set holds nothing by this field");
 

@@ -20,9 +20,9 @@ use crate::{
 /// Reads a pod. One that is not understood is no peer and stays closed.
 pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remarks) -> Pod {
     let mut problems = Problems::default();
-    let metadata = problems.or_default(object.map("metadata"));
-    let spec = problems.or_default(object.map("spec"));
-    let status = problems.or_default(object.map("status"));
+    let metadata = problems.map_or_empty(object, "metadata");
+    let spec = problems.map_or_empty(object, "spec");
+    let status = problems.map_or_empty(object, "status");
 
     let service_account = problems.or_default(service_account(&spec));
     let is_finished = problems.or_default(is_finished(&metadata, &status));

@@ -120,7 +120,7 @@ fn entity(
     scope: Scope<'_>,
     problems: &mut Problems,
 ) -> Entity {
-    let fields = problems.or_default(rule.map(name));
+    let fields = problems.map_or_empty(rule, name);
     if let Some(services) = fields.field("services") {
         problems.0.push(services.problem("matching of services is not supported yet"));
     }

@@ -91,7 +91,7 @@ fn in_namespaces(namespaces: &Selector) -> Selector {
 
 /// `serviceAccounts` of a rule: by name, by label, or both; neither asks nothing.
 fn service_accounts(entity: &Fields<'_>, problems: &mut Problems) -> Option<Selector> {
-    let fields = problems.or_default(entity.map("serviceAccounts"));
+    let fields = problems.map_or_empty(entity, "serviceAccounts");
     problems.0.extend(fields.unknown(&["names", "selector"]));
     let names =
         fields.items("names").and_then(|items| items.iter().map(Field::text).collect::<Result<Vec<_>, _>>());

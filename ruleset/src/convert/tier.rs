@@ -23,7 +23,7 @@ pub(crate) fn built_in(name: &str) -> Option<Tier> {
 pub(super) fn convert(name: TierName, object: &Fields<'_>, remarks: &mut Remarks) -> Tier {
     let mut problems = Problems::default();
     problems.0.extend(object.unknown(&super::OBJECT_FIELDS));
-    let spec = problems.or_default(object.map("spec"));
+    let spec = problems.map_or_empty(object, "spec");
     problems.0.extend(spec.unknown(&["order", "defaultAction"]));
     let order = problems.or_default(spec.field("order").map(|field| field.number()).transpose());
     let default_action = problems.or_default(action(&spec).map(Some)).unwrap_or(TierAction::Deny);

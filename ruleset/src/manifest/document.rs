@@ -51,7 +51,10 @@ fn is_blank(line: &str) -> bool {
 /// JSON writes a character beyond U+FFFF as two escapes, YAML as one: `\ud83d\ude00` becomes `\U0001f600`. Only where the document is JSON, for there
 /// every backslash stands inside double quotes.
 fn join_surrogates(text: &mut Cow<'_, str>) {
-    let is_json = text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']);
+    let mut content = text.lines().filter(|line| !is_blank(line) && !is_document_marker(line));
+    let is_json = content
+        .next()
+        .is_some_and(|line| line.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']));
     if !is_json || !text.contains("\\u") {
         return;
     }
@@ -103,6 +106,10 @@ mod tests {
     fn json_surrogates_become_one_escape() {
         assert_eq!(parts(r#"{"a":"\ud83d\ude00"}"#)[0].0, r#"{"a":"\U0001f600"}"#);
         assert_eq!(parts(r#"{"a":"\\ud83d\\ude00"}"#)[0].0, r#"{"a":"\\ud83d\\ude00"}"#);
+        assert_eq!(
+            parts("---\n# head\n{\"a\":\"\\ud83d\\ude00\"}")[0].0,
+            "---\n# head\n{\"a\":\"\\U0001f600\"}"
+        );
         assert_eq!(parts(r#"{"a":"\ud83d"}"#)[0].0, r#"{"a":"\ud83d"}"#);
         assert_eq!(parts(r"a: '\ud83d\ude00'")[0].0, r"a: '\ud83d\ude00'");
     }

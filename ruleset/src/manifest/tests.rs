@@ -1,1 +1,4 @@
+//! Texts, trees and directories.
 
+mod directory;
+mod read;

@@ -8,6 +8,7 @@ use std::fmt;
 use crate::{
     address::Family,
     nft::{AddressSide, CtState, InterfaceSide, Match, Operator, PortSide, Rule, Statement},
+    port::PortRange,
     render::{
         keyword::{Keyword, only_protocol, protocol_name},
         quoted,
@@ -97,7 +98,13 @@ impl Line<'_> {
             }
             Match::Port(side, operator, ranges) => {
                 let header = context.map_or("th", Keyword::as_str);
-                write!(f, "{header} {} {}{}", port_side(*side), not(*operator), List(ranges))
+                let (side, operator) = (port_side(*side), not(*operator));
+                match ranges.as_slice() {
+                    [PortRange { first, last }] if first == last && self.excludes_several_ports() => {
+                        write!(f, "{header} {side} {operator}{first}-{last}")
+                    }
+                    ranges => write!(f, "{header} {side} {operator}{}", List(ranges)),
+                }
             }
             Match::IcmpType(operator, kind) => {
                 write!(f, "{} {}{kind}", icmp_type(context), not(*operator))
@@ -114,6 +121,13 @@ impl Line<'_> {
             Match::Ct(CtState::Invalid) => f.write_str("ct state invalid"),
             Match::LocalDestination => f.write_str("fib daddr type local"),
         }
+    }
+
+    /// Whether nft 1.0.6 would get the rule wrong: it puts `tcp sport != 1` and `tcp dport != 2` into one compare of both ports, which is true where only
+    /// one of them differs. It leaves ranges alone.
+    fn excludes_several_ports(&self) -> bool {
+        let conditions = self.rule.statements.iter().filter_map(Statement::condition);
+        conditions.filter(|condition| matches!(condition, Match::Port(_, Operator::IsNot, _))).count() > 1
     }
 
     fn address(&self, side: AddressSide) -> String {

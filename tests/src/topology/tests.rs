@@ -101,20 +101,15 @@ fn what_rules_drop_does_not_arrive() {
         chain output { type filter hook output priority 0; ct state established accept; oifname \"cali*\" meta l4proto 253 drop; }
     }";
     topology.node("n2").unwrap().execute("nft", &["-f", "-"], rules).unwrap();
-    let protocol = |probe: &Probe| match probe.request {
-        Request::Ports { protocol, .. } | Request::Icmp { protocol, .. } | Request::Other(protocol) => {
-            protocol
-        }
-    };
     let expected = |probe: &Probe| {
         let guarded = cluster.pods["default/p21"].addresses.contains(&probe.destination);
         let to_node = cluster.owner(probe.destination) == Place::Node("n2".into());
         let from_node = probe.sender == Place::Node("n2".into());
         let own_pod =
             matches!(cluster.owner(probe.destination), Place::Pod(name) if name.starts_with("default/p2"));
-        let dropped = (guarded && !from_node && protocol(probe) == Protocol::UDP)
-            || (to_node && protocol(probe) == Protocol::SCTP)
-            || (from_node && own_pod && protocol(probe) == Protocol(253));
+        let dropped = (guarded && !from_node && probe.request.protocol() == Protocol::UDP)
+            || (to_node && probe.request.protocol() == Protocol::SCTP)
+            || (from_node && own_pod && probe.request.protocol() == Protocol(253));
         if dropped { Delivery::Lost } else { Delivery::Arrived }
     };
     check(&topology, &everything(&topology, &addresses(&cluster), expected));

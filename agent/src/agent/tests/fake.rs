@@ -115,7 +115,7 @@ impl State {
 
     fn refusal(&self, rule: &Rule) -> Option<Arc<Origin>> {
         let Origin::Rule { policy, .. } = &*rule.origin else { return None };
-        self.refused.contains(&*policy.name).then(|| rule.origin.clone())
+        self.refused.contains(&*policy.name).then(|| Arc::clone(&rule.origin))
     }
 }
 

@@ -114,9 +114,12 @@ fn a_tier_takes_part_only_in_the_directions_that_its_policies_govern() {
     assert_eq!(steps(&resolved, "ns/web", Direction::Ingress), "default(Deny): gnp/in");
     assert_eq!(steps(&resolved, "ns/web", Direction::Egress), "other(Deny): gnp/out");
 
-    // A policy may move between tiers.
-    resolver.apply(Event::Upsert(Resource::Policy(Policy { tier: "default".into(), ..other })));
+    // A policy may move between tiers, and come to govern other directions.
+    let moved = Policy { tier: "default".into(), ..other };
+    resolver.apply(Event::Upsert(Resource::Policy(moved.clone())));
     assert_eq!(steps(&resolver.resolve(), "ns/web", Direction::Egress), "default(Deny): gnp/out");
+    resolver.apply(Event::Upsert(Resource::Policy(Policy { directions: Direction::ALL.into(), ..moved })));
+    assert_eq!(steps(&resolver.resolve(), "ns/web", Direction::Ingress), "default(Deny): gnp/in gnp/out");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use imbl::OrdMap;
 use proptest::{collection, prelude::*};
 
 use super::{fixture::*, oracle, universe::some_event};
-use crate::{event::Event, ir::NodePolicy, links::InterfacePrefix, resolve::Resolver, store::Store};
+use crate::{event::Event, ir::NodePolicy, links::{InterfacePrefix, Links}, resolve::Resolver, store::Store};
 
 /// A new resolver that is told only what the store holds.
 fn from_scratch(store: &Store) -> NodePolicy {
@@ -22,6 +22,11 @@ fn assert_shared<K: Ord + std::fmt::Debug, V: PartialEq>(old: &OrdMap<K, Arc<V>>
             assert!(Arc::ptr_eq(before, unit) || before != unit, "{key:?} was replaced by its equal");
         }
     }
+}
+
+/// All that a resolver holds, indexes included, except for the numbers that it counts up.
+fn contents(resolver: &Resolver) -> String {
+    format!("{resolver:?}").replace(|char: char| char.is_ascii_digit(), "")
 }
 
 struct Watched {
@@ -115,6 +120,9 @@ proptest! {
             watched.apply(Event::Delete(key));
             watched.check();
         }
-        prop_assert_eq!(watched.last, NodePolicy::default());
+        prop_assert_eq!(&watched.last, &NodePolicy::default());
+        watched.apply(Event::Links(Links::Assumed));
+        watched.check();
+        prop_assert_eq!(contents(&watched.resolver), contents(&resolver([])));
     }
 }

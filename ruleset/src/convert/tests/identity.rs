@@ -1,0 +1,60 @@
+//! Which objects there are.
+
+use super::fixture::{findings, keys};
+
+#[test]
+fn other_kinds_are_skipped_without_a_word() {
+    for (api_version, kind) in [
+        ("apps/v1", "Deployment"),
+        ("v1", "ConfigMap"),
+        ("v1", "Service"),
+        ("discovery.k8s.io/v1", "EndpointSlice"),
+        ("projectcalico.org/v3", "HostEndpoint"),
+        ("projectcalico.org/v3", "IPPool"),
+        ("kustomize.config.k8s.io/v1beta1", "Kustomization"),
+    ] {
+        let text = format!("apiVersion: {api_version}\nkind: {kind}\n");
+        assert_eq!((keys(&text), findings(&text)), (vec![], vec![]), "{kind}");
+    }
+}
+
+#[test]
+fn other_versions_of_known_kinds_are_reported() {
+    for (api_version, kind, severity) in [
+        ("networking.k8s.io/v1beta1", "NetworkPolicy", "error"),
+        ("extensions/v1beta1", "NetworkPolicy", "error"),
+        ("projectcalico.org/v4", "GlobalNetworkPolicy", "error"),
+        ("v2", "Pod", "error"),
+        ("crd.antrea.io/v1beta1", "NetworkPolicy", "warning"),
+    ] {
+        let text = format!("# head\napiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: p}}\n");
+        let expected = format!(
+            "m.yaml:2: {severity}: apiVersion: {kind} of {api_version} is not known (the object has no effect)"
+        );
+        assert_eq!((keys(&text), findings(&text)), (vec![], vec![expected]));
+    }
+}
+
+#[test]
+fn what_has_no_identity_is_no_object() {
+    for (text, field) in [
+        ("hello", ""),
+        ("[1]", ""),
+        ("kind: Pod", ""),
+        ("apiVersion: v1", ""),
+        ("{apiVersion: v1, kind: [Pod]}", "kind: "),
+        ("{apiVersion: v1, kind: Pod}", "metadata: "),
+        ("{apiVersion: v1, kind: Pod, metadata: x}", "metadata: "),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: 5}}", "metadata.name: "),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: ''}}", "metadata.name: "),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: a/b}}", "metadata.name: "),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: 'a\"; drop'}}", "metadata.name: "),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: a..b}}", "metadata.name: "),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: a.b}}", "metadata.namespace: "),
+        ("{apiVersion: v1, kind: Namespace, metadata: {name: a.b}}", "metadata: "),
+    ] {
+        let found = findings(text);
+        assert!(keys(text).is_empty() && found.len() == 1, "{text}: {found:?}");
+        assert!(found[0].starts_with(&format!("m.yaml:1: error: {field}")), "{text}: {found:?}");
+    }
+}

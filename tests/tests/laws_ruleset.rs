@@ -1,0 +1,169 @@
+//! Laws 3 and 4 over arbitrary rulesets (see `ARCHITECTURE.md`).
+
+use std::sync::Arc;
+
+use ferrule_ruleset::{
+    address::{Family, PerFamily},
+    diff::{Batch, Operation, RuleEdit, Transaction, diff},
+    evaluate::{Outcome, evaluate},
+    nft::{Ruleset, Table},
+    packet::Packet,
+    render::{self, render},
+};
+use ferrule_tests::arbitrary;
+use proptest::{collection::vec, prelude::*};
+
+/// Two rulesets: unrelated, or the second one partly of the first.
+fn pair() -> impl Strategy<Value = (Ruleset, Ruleset)> {
+    let blended = (arbitrary::ruleset(), arbitrary::ruleset(), vec(any::<u8>(), 64))
+        .prop_map(|(one, other, choices)| (one.clone(), arbitrary::blend(&one, &other, &choices)));
+    prop_oneof![3 => blended, 1 => (arbitrary::ruleset(), arbitrary::ruleset())]
+}
+
+/// The states behind each batch.
+fn states(from: &Ruleset, transaction: &Transaction) -> Vec<Ruleset> {
+    let mut states = vec![from.clone()];
+    for batch in &transaction.batches {
+        let last = &states[states.len() - 1];
+        states.push(last.apply(batch).unwrap_or_else(|error| panic!("{error}\n{batch:#?}")));
+    }
+    states
+}
+
+/// The same value without any pointer in common, its maps built in another order.
+fn rebuilt(ruleset: &Ruleset) -> Ruleset {
+    let tables = PerFamily::from_fn(|family| {
+        let table = ruleset.table(family);
+        let mut copy = Table::default();
+        for (name, chain) in table.chains.iter().rev() {
+            copy.chains.insert(name.clone(), Arc::new((**chain).clone()));
+        }
+        for (name, set) in table.sets.iter().rev() {
+            copy.sets.insert(name.clone(), Arc::new((**set).clone()));
+        }
+        copy
+    });
+    Ruleset { tables }
+}
+
+fn admits(ruleset: &Ruleset, packet: &Packet) -> bool {
+    evaluate(ruleset, packet).outcome == Outcome::Accepted
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn applying_the_difference_gives_the_target((a, b) in pair()) {
+        let states = states(&a, &diff(Some(&a), &b));
+        prop_assert_eq!(&states[states.len() - 1], &b);
+    }
+
+    #[test]
+    fn replacing_gives_the_target_from_anywhere((a, b) in pair()) {
+        let transaction = diff(None, &b);
+        prop_assert_eq!(transaction.batches.len(), 1);
+        let states = states(&a, &transaction);
+        prop_assert_eq!(&states[1], &b);
+    }
+
+    #[test]
+    fn nothing_to_do_is_nothing(a in arbitrary::ruleset()) {
+        prop_assert!(diff(Some(&a), &a).is_empty());
+        prop_assert!(diff(Some(&a), &rebuilt(&a)).is_empty());
+    }
+
+    #[test]
+    fn no_state_in_between_opens((a, b) in pair(), packets in vec(arbitrary::packet(), 40)) {
+        for state in states(&a, &diff(Some(&a), &b)) {
+            for packet in &packets {
+                let denied_by_both = !admits(&a, packet) && !admits(&b, packet);
+                prop_assert!(!(denied_by_both && admits(&state, packet)), "{packet:?}");
+            }
+        }
+    }
+
+    /// Every beginning of a batch is something that the kernel could commit.
+    #[test]
+    fn every_prefix_of_a_batch_is_valid((a, b) in pair()) {
+        let transaction = diff(Some(&a), &b);
+        for (state, batch) in states(&a, &transaction).iter().zip(&transaction.batches) {
+            for end in 0..batch.operations.len() {
+                let prefix = Batch { operations: batch.operations[..end].to_vec() };
+                prop_assert!(state.apply(&prefix).is_ok());
+            }
+        }
+    }
+
+    /// No element of a map leads to a chain that the same batch creates, unless the map is of that batch too.
+    #[test]
+    fn chains_are_filled_before_old_maps_lead_to_them((a, b) in pair()) {
+        for batch in diff(Some(&a), &b).batches {
+            let replaced = |family| batch.operations.contains(&Operation::DeleteTable(family));
+            let added: Vec<_> = batch.operations.iter().filter_map(|operation| match operation {
+                Operation::AddChain(family, chain) => Some((*family, &chain.name)),
+                _ => None,
+            }).collect();
+            for operation in &batch.operations {
+                let Operation::AddElements(family, set, elements) = operation else { continue };
+                let targets = elements.iter().filter_map(|element| element.verdict()?.chain());
+                let hollow = targets.filter(|target| added.contains(&(*family, *target))).count();
+                let new = batch.operations.contains(&Operation::AddSet(*family, Arc::clone(set)));
+                prop_assert!(hollow == 0 || new || replaced(*family));
+            }
+        }
+    }
+
+    /// Rules that both versions have in the same order are never touched.
+    #[test]
+    fn edits_leave_common_rules_alone(a in arbitrary::ruleset(), dropped in vec(any::<bool>(), 32)) {
+        let mut b = a.clone();
+        let mut dropped = dropped.into_iter().cycle();
+        for family in Family::ALL {
+            let table = b.tables.get_mut(family);
+            for (name, chain) in a.table(family).chains.iter() {
+                let mut chain = (**chain).clone();
+                chain.rules.retain(|_| dropped.next() == Some(false));
+                table.chains.insert(name.clone(), Arc::new(chain));
+            }
+        }
+        for operation in diff(Some(&a), &b).batches.iter().flat_map(|batch| &batch.operations) {
+            match operation {
+                Operation::EditRules { edits, .. } => {
+                    let only_deletes = edits.iter().all(|edit| matches!(edit, RuleEdit::Delete(_)));
+                    prop_assert!(only_deletes, "{edits:?}");
+                }
+                Operation::FlushChain(family, chain) => {
+                    prop_assert!(b.table(*family).chains[chain].rules.is_empty());
+                }
+                other => prop_assert!(false, "{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn text_and_digests_are_of_the_value_alone(a in arbitrary::ruleset()) {
+        let copy = rebuilt(&a);
+        prop_assert_eq!(render(&a), render(&copy));
+        for family in Family::ALL {
+            let rules = a.table(family).chains.values().flat_map(|chain| &chain.rules);
+            let copies = copy.table(family).chains.values().flat_map(|chain| &chain.rules);
+            for (rule, copy) in rules.zip(copies) {
+                prop_assert_eq!(render::digest(family, rule), render::digest(family, copy));
+            }
+        }
+    }
+
+    /// Two rules have one digest only if they are equal.
+    #[test]
+    fn digests_tell_rules_apart(a in arbitrary::ruleset()) {
+        let rules: Vec<_> = a.tables.v4.chains.values().flat_map(|chain| &chain.rules).collect();
+        for (place, one) in rules.iter().enumerate() {
+            for other in &rules[place..] {
+                let same = render::digest(Family::V4, one) == render::digest(Family::V4, other);
+                prop_assert_eq!(same, one == other);
+            }
+            prop_assert_ne!(render::digest(Family::V4, one), render::digest(Family::V6, one));
+        }
+    }
+}
