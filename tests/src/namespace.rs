@@ -72,9 +72,13 @@ impl Namespace {
         let handle = self.handle.try_clone().context("duplicate a namespace handle")?;
         let mut command = Command::new(program);
         let enter = move || {
-            // SAFETY: both are plain system calls on values that this closure owns; neither allocates nor takes a lock.
+            // SAFETY: plain system calls on values that this closure owns or has just zeroed; none allocates or takes a lock.
             let failed = unsafe {
-                libc::setns(handle.as_raw_fd(), libc::CLONE_NEWNET) != 0
+                let mut none: libc::sigset_t = std::mem::zeroed();
+                libc::sigemptyset(&raw mut none);
+                // A process that takes signals in a thread of its own blocks them in all others; its children should not be deaf to them.
+                libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) != 0
+                    || libc::setns(handle.as_raw_fd(), libc::CLONE_NEWNET) != 0
                     || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0
             };
             if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
