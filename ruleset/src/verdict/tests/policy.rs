@@ -194,3 +194,17 @@ fn after_a_deny_each_rule_says_what_it_wants() {
     }
     assert_eq!(cluster.receiver(&Flow::tcp(peer("node/n1"), peer("default/a"), 80)), Ok(Vec::new()));
 }
+
+#[test]
+fn of_the_alternatives_of_a_rule_the_one_that_got_furthest_is_told() {
+    let mut rule = allow(0, 81, &["10.0.2.0/24"]);
+    rule.destination.ports.push(Port::Named("web".into()));
+    let resource = policy("one", "app == 'a'", &[Direction::Ingress], &[(Direction::Ingress, rule)]);
+    let cluster = cluster_of(world().into_iter().chain([resource]));
+    let flow = Flow::tcp(peer("default/c"), peer("default/a"), 80);
+    let misses = cluster.misses(&flow, &cluster.verdict(&flow).unwrap().by).unwrap();
+    let [miss] = misses.as_slice() else { panic!("{misses:?}") };
+    let Cause::Condition { condition, set } = &miss.cause else { panic!("{miss:?}") };
+    assert!(matches!(condition, Match::AddressPortInSet(AddressSide::Destination, ..)), "{condition:?}");
+    assert!(set.as_ref().is_some_and(|set| set.contains("web")), "{set:?}");
+}
