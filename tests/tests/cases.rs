@@ -193,7 +193,7 @@ fn packets() {
         pause(&topology);
         let failures = send(case, &topology, "packets")?;
         for (agent, _) in agents {
-            agent.end()?;
+            agent.end_with(&case.errors)?;
         }
         Ok(failures)
     });

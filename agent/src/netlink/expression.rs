@@ -186,3 +186,6 @@ fn lookup(set: &SetReference) -> RawExpression {
         .text(ffi::LOOKUP_SET, &set.name)
         .u32(ffi::LOOKUP_SET_ID, set.id)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,6 @@ pub(crate) struct Message<'a> {
     pub flags: u16,
     /// `nlmsg_seq`.
     pub sequence: u32,
-    /// `nlmsg_pid`: for notifications, the socket of the writer.
-    pub port: u32,
     /// What follows the header.
     pub payload: &'a [u8],
 }
@@ -50,8 +48,7 @@ impl<'a> Iterator for Messages<'a> {
             kind: u16::from_ne_bytes(whole.get(4..6)?.try_into().ok()?),
             flags: u16::from_ne_bytes(whole.get(6..8)?.try_into().ok()?),
             sequence: host32(whole.get(8..12)?)?,
-            port: host32(whole.get(12..16)?)?,
-            payload: &whole[MESSAGE_HEADER..],
+            payload: whole.get(MESSAGE_HEADER..)?,
         };
         self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or(&[]);
         Some(message)
