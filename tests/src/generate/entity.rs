@@ -119,13 +119,13 @@ pub fn generate(rng: &mut Rng, vocabulary: &mut Vocabulary, ports: Ports, validi
 /// Puts something into an entity that cannot be understood.
 fn spoil(rng: &mut Rng, entity: &mut Value) {
     match rng.between(1, 9) {
-        1 => push(entity, "nets", *rng.pick(&["10.0.0.0/33", "nonsense", ""])),
-        2 => push(entity, "notNets", *rng.pick(&["10.0.0.0/33", "nonsense"])),
+        1 => push(entity, "nets", rng.word(&["10.0.0.0/33", "nonsense", ""])),
+        2 => push(entity, "notNets", rng.word(&["10.0.0.0/33", "nonsense"])),
         3 => entity["selector"] = (*rng.pick(&["app =", "app == b", "has(app", "app == 'a'\n"])).into(),
         4 => entity["notSelector"] = "!".into(),
         5 => entity["namespaceSelector"] = "name in (a)".into(),
-        6 => push(entity, "ports", *rng.pick(&["90:80", "a b", "70000"])),
-        7 => push(entity, "notPorts", *rng.pick(&["90:80", "a b"])),
+        6 => push(entity, "ports", rng.word(&["90:80", "a b", "70000"])),
+        7 => push(entity, "notPorts", rng.word(&["90:80", "a b"])),
         8 => entity["services"] = json!({"name": "s", "namespace": "default"}),
         _ => entity["unheardOf"] = true.into(),
     }

@@ -33,7 +33,7 @@ fn shrink_fields(objects: &mut [Value], index: usize, fails: &mut impl FnMut(&[V
     let mut next = 0;
     loop {
         let mut paths = Vec::new();
-        paths_of(&objects[index], String::new(), &mut paths);
+        paths_of(&objects[index], "", &mut paths);
         let Some(path) = paths.get(next) else { return };
         let whole = objects[index].clone();
         remove(&mut objects[index], path);
@@ -45,20 +45,20 @@ fn shrink_fields(objects: &mut [Value], index: usize, fails: &mut impl FnMut(&[V
 }
 
 /// JSON pointers of everything that may go, outer nodes before inner ones, later entries of lists before earlier ones.
-fn paths_of(value: &Value, path: String, paths: &mut Vec<String>) {
+fn paths_of(value: &Value, path: &str, paths: &mut Vec<String>) {
     const KEPT: [&str; 5] = ["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace"];
-    if !path.is_empty() && !KEPT.contains(&path.as_str()) {
-        paths.push(path.clone());
+    if !path.is_empty() && !KEPT.contains(&path) {
+        paths.push(path.to_owned());
     }
     match value {
         Value::Object(fields) => {
             for (key, field) in fields {
-                paths_of(field, format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), paths);
+                paths_of(field, &format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), paths);
             }
         }
         Value::Array(entries) => {
             for (index, entry) in entries.iter().enumerate().rev() {
-                paths_of(entry, format!("{path}/{index}"), paths);
+                paths_of(entry, &format!("{path}/{index}"), paths);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

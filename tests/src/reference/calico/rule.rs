@@ -145,9 +145,9 @@ impl Icmp {
 
 /// A name of the API, or a number from 1 to 255, which may be written as text (§1.1).
 fn read_protocol(value: &Value) -> Option<Protocol> {
-    let number = match value {
-        Value::String(name) => protocol_number(name)?,
-        _ => u8::try_from(value.as_u64()?).ok()?,
+    let number = match value.as_str() {
+        Some(name) => protocol_number(name)?,
+        None => u8::try_from(value.as_u64()?).ok()?,
     };
     let implied_version = match value.as_str().map(str::to_ascii_lowercase).as_deref() {
         Some("icmp") => Some(4),
