@@ -40,7 +40,7 @@ impl Program<'_> {
                 }
                 let entries = addresses.iter().map(|address| Entry::key(Key::address(address))).collect();
                 self.push(self.load_address(*side));
-                self.push_anonymous(*operator, AnonymousSet::plain(address_type(self.family), entries));
+                self.push_anonymous(*operator, &AnonymousSet::plain(address_type(self.family), entries));
             }
             Match::InSet(side, operator, set) => {
                 self.push(self.load_address(*side));
@@ -66,7 +66,7 @@ impl Program<'_> {
             Match::IcmpTypes(kinds) => {
                 let entries = kinds.iter().map(|kind| Entry::key(Key::byte(*kind))).collect();
                 self.push(load_icmp(0, 1, Register::FIRST));
-                self.push_anonymous(Operator::Is, AnonymousSet::plain(icmp_type(self.family), entries));
+                self.push_anonymous(Operator::Is, &AnonymousSet::plain(icmp_type(self.family), entries));
             }
             Match::Interface(side, operator, interface) => {
                 let value = match interface {
@@ -128,7 +128,7 @@ impl Program<'_> {
             interval,
             ..AnonymousSet::plain(datatype::INET_SERVICE, ranges.iter().map(entry).collect())
         };
-        self.push_anonymous(operator, set);
+        self.push_anonymous(operator, &set);
     }
 
     /// As one value, so that the negation is that of both together. A negated compare of both would be listed by nft as two negated compares, which say
@@ -148,7 +148,7 @@ impl Program<'_> {
                 };
                 let entries = vec![Entry::key(Key::type_code(kind, code))];
                 let set = AnonymousSet::plain(datatype::concatenation(&types), entries);
-                self.push_anonymous(operator, set);
+                self.push_anonymous(operator, &set);
             }
         }
     }

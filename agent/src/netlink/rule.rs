@@ -60,7 +60,7 @@ impl Program<'_> {
     }
 
     /// Looks into a set of the rule's own.
-    pub fn push_anonymous(&mut self, operator: Operator, set: AnonymousSet) {
+    pub fn push_anonymous(&mut self, operator: Operator, set: &AnonymousSet) {
         let id = self.batch.next_set();
         let (Some(first), size) = (set.entries.first(), set.entries.len() as u32) else {
             self.outcome = Err(Unencodable::EmptySet);

@@ -98,6 +98,18 @@ fn lists_conditions_as_a_person_writes_them() {
     });
 }
 
+/// What the listing does not show: IPv4 addresses are loaded whole, whatever the length of the prefix.
+#[test]
+fn no_address_is_loaded_by_three_bytes() {
+    isolated(async || {
+        let _kernel = programmed(&everything()).await;
+        let expressions = nft(&["--debug=netlink", "list", "table", "ip", "ferrule"]);
+        let loads: Vec<&str> = expressions.lines().filter(|line| line.contains("@ network header")).collect();
+        assert!(loads.len() > 20, "{expressions}");
+        assert!(loads.iter().all(|load| load.contains("load 4b")), "{loads:#?}");
+    });
+}
+
 /// Cleaning up takes our tables away and nobody else's, and may find nothing.
 #[test]
 fn cleanup_takes_away_what_is_ours() {
