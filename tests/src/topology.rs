@@ -42,11 +42,7 @@ pub struct Topology {
 }
 
 /// What a sysctl of every namespace has to be before its first link appears.
-///
-/// Connection tracking is told not to verify checksums: it verifies UDP-Lite as if it were UDP (`udplite_error` in nf_conntrack_proto_udp.c), so that every
-/// genuine UDP-Lite packet that comes in by a veth would be invalid, and dropped as such before any policy.
-const SETTINGS: [(&str, &str); 13] = [
-    ("net/netfilter/nf_conntrack_checksum", "0"),
+const SETTINGS: [(&str, &str); 12] = [
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),
