@@ -46,7 +46,8 @@ pub fn universes(
 }
 
 impl Tally {
-    fn count(&mut self, reference: &Reference, flow: &Flow) {
+    /// Counts a flow on which both judges agree.
+    pub fn count(&mut self, reference: &Reference, flow: &Flow) {
         match reference.read(flow, Reading::Least) {
             Ok(verdict) if reference.is_askable(flow) => {
                 match verdict.outcome {
@@ -58,6 +59,14 @@ impl Tally {
             }
             Ok(_) | Err(_) => self.unanswerable += 1,
         }
+    }
+
+    /// Adds what someone else compared.
+    pub fn add(&mut self, other: Self) {
+        self.allowed += other.allowed;
+        self.denied += other.denied;
+        self.unanswerable += other.unanswerable;
+        self.by_rule += other.by_rule;
     }
 
     /// Flows with a verdict.
