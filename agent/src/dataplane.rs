@@ -36,8 +36,8 @@ impl Kernel {
     /// Opens the sockets and starts the thread. Needs CAP_NET_ADMIN, and a tokio runtime around the caller.
     pub fn start() -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel(1);
-        let port = Worker::spawn(inbox)?;
-        Ok(Self { orders, port, monitor: Monitor::open(port)? })
+        let (port, ear) = Worker::spawn(inbox)?;
+        Ok(Self { orders, port, monitor: Monitor::new(ear)? })
     }
 
     /// The address of the socket that writes.

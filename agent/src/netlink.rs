@@ -33,10 +33,10 @@ pub use encode::{Handles, Unencodable, encode};
 pub use socket::{Fault, Generation, Opening, PortId, Socket};
 
 pub(crate) use element::{ListedElement, element_at};
-pub(crate) use ffi::watch;
+pub(crate) use ffi::{Membership, watch};
 pub(crate) use key::{read_address, read_interface, read_protocol_port};
 pub(crate) use listing::{ListedChain, ListedRule, ListedSet, ListedTable};
 pub(crate) use read::{Message, Messages, text};
 pub(crate) use set::Kind;
-pub(crate) use socket::open_monitor;
+pub(crate) use socket::{listen, open_monitor};
 pub(crate) use uapi::{attribute, message, protocol_family};

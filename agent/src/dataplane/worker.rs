@@ -12,12 +12,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     adopt::adopt,
+    monitor::Ear,
     refusal::{CommitError, Refusal},
 };
 use crate::netlink::{self, Fault, Generation, Handles, PortId, Sealed, Socket, element_at, encode};
 
 /// How often a batch is encoded anew because somebody else, such as kube-proxy, wrote to a table of theirs in the meantime.
 const ATTEMPTS: usize = 10;
+
+/// From how many bytes on a batch is large: it takes longer to make notifications of it than to leave the group and join again.
+const LARGE: usize = 64 << 10;
 
 /// What the thread is asked to do, and where the answer goes. Nobody may wait for the answer any more.
 #[derive(Debug)]
@@ -36,28 +40,35 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) struct Worker {
     socket: Socket,
+    ear: Ear,
     /// The generation in which our tables were last read or written. Before the first time nothing is expected.
     left: Option<Generation>,
 }
 
 impl Worker {
-    /// Starts the thread in the network namespace of the caller; the address of its socket.
-    pub(super) fn spawn(mut orders: mpsc::Receiver<Order>) -> io::Result<PortId> {
-        let (opened, port) = std::sync::mpsc::sync_channel(1);
+    /// Starts the thread in the network namespace of the caller; the address of its socket, and what hears of others, since now.
+    pub(super) fn spawn(mut orders: mpsc::Receiver<Order>) -> io::Result<(PortId, Ear)> {
+        let (opened, started) = std::sync::mpsc::sync_channel(1);
         let work = move || {
             // The socket is bound to the thread that opens it.
-            let socket = match Socket::open() {
-                Ok(socket) => socket,
+            let (mut worker, shared) = match Self::open() {
+                Ok(worker) => worker,
                 Err(error) => return opened.send(Err(error)).unwrap_or(()),
             };
-            opened.send(Ok(socket.port())).unwrap_or(());
-            let mut worker = Self { socket, left: None };
+            opened.send(Ok((worker.socket.port(), shared))).unwrap_or(());
             while let Some(order) = orders.blocking_recv() {
                 worker.obey(order);
             }
         };
         thread::Builder::new().name("nf_tables".to_owned()).spawn(work)?;
-        port.recv().map_err(|_| io::Error::other("the thread that writes nf_tables did not start"))?
+        started.recv().map_err(|_| io::Error::other("the thread that writes nf_tables did not start"))?
+    }
+
+    fn open() -> io::Result<(Self, Ear)> {
+        let socket = Socket::open()?;
+        let ear = Ear::open(socket.port())?;
+        let shared = ear.share()?;
+        Ok((Self { socket, ear, left: None }, shared))
     }
 
     fn obey(&mut self, order: Order) {
@@ -101,7 +112,7 @@ impl Worker {
         let expected = self.left.unwrap_or(found);
         for _ in 0..ATTEMPTS {
             let batch = self.encode(index, operations, found)?;
-            let faults = self.socket.commit(&batch)?;
+            let faults = self.send(&batch, found)?;
             if faults.is_empty() {
                 self.left = Some(self.made_after(found)?);
                 return Ok(());
@@ -119,10 +130,25 @@ impl Worker {
         Err(CommitError::Stale { expected, found })
     }
 
+    /// Sends a batch that is valid in this generation only, without hearing of changes if it is large.
+    fn send(&mut self, batch: &Sealed, generation: Generation) -> io::Result<Vec<Fault>> {
+        if batch.bytes().len() < LARGE {
+            return self.socket.commit(batch);
+        }
+        // The generation was read before leaving the group, and is read again after joining it: nothing falls between.
+        let faults = self.ear.deaf(|| self.socket.commit(batch))??;
+        let ours = if faults.is_empty() { generation.next() } else { generation };
+        let now = self.socket.generation()?;
+        if now != ours && now != generation {
+            self.ear.assume_change();
+        }
+        Ok(faults)
+    }
+
     /// The generation that a commit has made; a batch that changes nothing makes none. What came after it is not ours.
     fn made_after(&mut self, before: Generation) -> io::Result<Generation> {
         let now = self.socket.generation()?;
-        Ok(if now == before { before } else { Generation(before.0.wrapping_add(1)) })
+        Ok(if now == before { before } else { before.next() })
     }
 
     fn encode(

@@ -179,7 +179,7 @@ pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 
 /// Turns a netlink option on.
 pub(crate) fn enable(socket: &mnl::Socket, option: NetlinkOption) -> io::Result<()> {
-    set_option(socket, libc::SOL_NETLINK, option as libc::c_int, &1)
+    set_option(descriptor(socket), libc::SOL_NETLINK, option as libc::c_int, &1)
 }
 
 /// Options of netlink sockets that are on or off.
@@ -208,10 +208,29 @@ pub(crate) fn ignore_port(socket: &mnl::Socket, port: u32) -> io::Result<()> {
         instruction(RETURN, 0, 0, u32::MAX),
     ];
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter)
+    set_option(descriptor(socket), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter)
 }
 
-fn set_option<T>(socket: &mnl::Socket, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
+/// Whether a socket hears the notifications of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub(crate) enum Membership {
+    /// It does from now on.
+    Join = libc::NETLINK_ADD_MEMBERSHIP,
+    /// It does not any more. What was queued before stays.
+    Leave = libc::NETLINK_DROP_MEMBERSHIP,
+}
+
+/// Joins or leaves a group of notifications.
+pub(crate) fn change_membership(
+    socket: BorrowedFd<'_>,
+    membership: Membership,
+    group: libc::c_int,
+) -> io::Result<()> {
+    set_option(socket, libc::SOL_NETLINK, membership as libc::c_int, &group)
+}
+
+fn set_option<T>(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
     let length = size_of::<T>() as libc::socklen_t;
     // SAFETY: the value is a plain C value of that length, and so is what it points to; the kernel copies both during the call.
     let result = unsafe {

@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
 use nix::{
@@ -12,7 +12,7 @@ use nix::{
 
 use super::{
     batch::Sealed,
-    ffi::{self, NetlinkOption},
+    ffi::{self, Membership, NetlinkOption},
     read::{Attributes, Message, Messages, be32, host32, text},
     uapi::{attribute, flag, message},
     write::{Header, Writer},
@@ -33,12 +33,19 @@ const DATAGRAM: usize = 64 << 10;
 /// How often a dump is begun again that a change has interrupted.
 const DUMPS: usize = 20;
 
-/// `NFNLGRP_NFTABLES`, as a bit.
-const GROUP_NFTABLES: u32 = 1 << (7 - 1);
+/// `NFNLGRP_NFTABLES`.
+const GROUP_NFTABLES: i32 = 7;
 
 /// The generation of the rules of a network namespace. Each transaction of anybody makes a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u32);
+
+impl Generation {
+    /// The one that the next transaction makes.
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
 
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,9 +235,15 @@ pub(crate) fn open_monitor(own: PortId) -> io::Result<OwnedFd> {
     let socket = mnl::Socket::open(mnl::Bus::Netfilter)?;
     enlarge_receive_buffer(&socket, MONITOR_BUFFER)?;
     ffi::ignore_port(&socket, own.0)?;
-    socket.bind(GROUP_NFTABLES, 0)?;
+    socket.bind(0, 0)?;
+    listen(ffi::descriptor(&socket), Membership::Join)?;
     // The socket of libmnl is bound to its thread, its descriptor is not.
     ffi::descriptor(&socket).as_fd().try_clone_to_owned()
+}
+
+/// Makes a socket hear, or not hear any more, of changes of nf_tables.
+pub(crate) fn listen(monitor: BorrowedFd<'_>, membership: Membership) -> io::Result<()> {
+    ffi::change_membership(monitor, membership, GROUP_NFTABLES)
 }
 
 fn enlarge_receive_buffer(socket: &mnl::Socket, size: usize) -> io::Result<()> {

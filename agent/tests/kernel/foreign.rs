@@ -1,6 +1,6 @@
 //! Others who write.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use ferrule_agent::{
     dataplane::{CommitError, Kernel},
@@ -49,6 +49,26 @@ fn changes_of_our_tables_are_heard_and_others_are_not() {
         }
         kernel.commit(replacement(&sized(20_000, 20_000))).await.unwrap();
         assert!(!hears(&mut kernel).await, "our own commit of many rules");
+        nft(&["delete", "table", "ip", "ferrule"]);
+        assert!(hears(&mut kernel).await, "a change after a commit of many rules");
+    });
+}
+
+/// While a large batch is committed nothing is heard; what others do around it is told all the same.
+#[test]
+fn changes_around_large_commits_are_not_missed() {
+    isolated(async || {
+        let ruleset = sized(2_000, 2_000);
+        let mut kernel = programmed(&ruleset).await;
+        for _ in 0..8 {
+            let foreign = thread::spawn(|| nft(&["flush", "ruleset"]));
+            let committed = kernel.commit(replacement(&ruleset)).await;
+            foreign.join().unwrap();
+            committed.unwrap();
+            assert!(hears(&mut kernel).await);
+            kernel.commit(replacement(&ruleset)).await.unwrap();
+            while hears(&mut kernel).await {}
+        }
     });
 }
 
