@@ -7,7 +7,7 @@ use std::{
 
 use ferrule_ruleset::{ir::NodePolicy, nft::Ruleset};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, text},
+    encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
@@ -30,7 +30,7 @@ pub struct Metrics {
 }
 
 /// A stage of a reconciliation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Events to policy.
     Resolve,
@@ -47,7 +47,7 @@ pub enum Stage {
 }
 
 /// How a reconciliation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The kernel was changed.
     Changed,
@@ -57,14 +57,37 @@ pub enum Outcome {
     Failed,
 }
 
+impl Stage {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Compile => "compile",
+            Self::Adopt => "adopt",
+            Self::Diff => "diff",
+            Self::Commit => "commit",
+            Self::Total => "total",
+        }
+    }
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StageLabel {
-    stage: Stage,
+    stage: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
-    outcome: Outcome,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -123,12 +146,12 @@ impl Metrics {
 
     /// Counts a stage.
     pub fn observe(&self, stage: Stage, duration: Duration) {
-        self.durations.get_or_create(&StageLabel { stage }).observe(duration.as_secs_f64());
+        self.durations.get_or_create(&StageLabel { stage: stage.as_str() }).observe(duration.as_secs_f64());
     }
 
     /// Counts a reconciliation.
     pub fn reconciled(&self, outcome: Outcome) {
-        self.reconciliations.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.reconciliations.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
         if outcome != Outcome::Failed {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             self.in_step_at.set(now.as_secs_f64());

@@ -11,6 +11,7 @@ mod name;
 mod options;
 mod policy;
 mod port_index;
+mod ports;
 mod rendered;
 mod rule;
 mod skeleton;

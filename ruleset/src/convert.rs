@@ -11,6 +11,7 @@
 //!
 //! Deliberately absent until their kinds are supported: `services` and `http` matches, host endpoints; such rules have their closed stand-ins.
 
+mod direction;
 pub(crate) mod field;
 mod identity;
 mod kind;

@@ -61,6 +61,13 @@ pub fn evaluate(ruleset: &Ruleset, packet: &Packet) -> Trace {
     Trace { outcome: if dropped { Outcome::Dropped } else { Outcome::Accepted }, path: walk.path }
 }
 
+/// The first condition of a rule that does not hold for a packet, by its place among the statements; none if the rule matches.
+pub fn first_miss(rule: &Rule, packet: &Packet, table: &Table) -> Option<usize> {
+    rule.statements.iter().position(|statement| {
+        statement.condition().is_some_and(|asked| !condition::holds(asked, packet, table))
+    })
+}
+
 /// A packet on its way.
 struct Walk<'a> {
     table: &'a Table,

@@ -137,12 +137,8 @@ impl Selector {
     /// `(self && other)`. A conjunction takes in `other` as its last term, so that a long chain does not nest.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let root = match Arc::try_unwrap(self.0) {
-            Ok(own) => own.root,
-            Err(shared) => Arc::clone(&shared.root),
-        };
-        let other = Arc::clone(&other.0.root);
-        match Arc::unwrap_or_clone(root) {
+        let other = other.into_root();
+        match Arc::unwrap_or_clone(self.into_root()) {
             Node::AllOf(mut terms) => {
                 terms.push(other);
                 Node::AllOf(terms).into()
@@ -181,6 +177,13 @@ impl Selector {
             Node::Global => Some(global.0.root.as_ref().clone()),
             Node::Label(..) | Node::Not(_) | Node::AllOf(_) | Node::AnyOf(_) => None,
         })
+    }
+
+    fn into_root(self) -> Arc<Node> {
+        match Arc::try_unwrap(self.0) {
+            Ok(own) => own.root,
+            Err(shared) => Arc::clone(&shared.root),
+        }
     }
 }
 

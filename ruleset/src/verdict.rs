@@ -13,7 +13,9 @@ mod cluster;
 mod decision;
 mod end;
 mod error;
+mod explain;
 mod flow;
+mod miss;
 mod node;
 mod peer;
 mod reason;
@@ -23,6 +25,7 @@ pub use cluster::Cluster;
 pub use decision::Decision;
 pub use error::FlowError;
 pub use flow::Flow;
+pub use miss::{Cause, Miss};
 pub use peer::{Peer, PeerError};
 pub use reason::Reason;
 

@@ -4,6 +4,7 @@
 //! cases/<behaviour>/*.yaml          what the cluster holds; the first line of the first file says what is shown and why it is so
 //!                   flows.txt       one line per expectation, see [`line`]
 //!                   arguments       optional: settings for agent and tool, one --NAME=VALUE per line
+//!                   errors.txt      optional: a text for each error that the agent is expected to log
 //!                   ruleset.nft     what `ferrule render` prints for each node (written by UPDATE_EXPECT=1)
 //! ```
 
@@ -33,6 +34,8 @@ pub struct Case {
     pub cluster: Cluster,
     /// Settings for the agent and for `ferrule`, as on their command lines.
     pub arguments: Vec<String>,
+    /// Texts that lines of the agent's log at level ERROR contain; no other error is expected.
+    pub errors: Vec<String>,
     /// What is expected, flow by flow.
     pub questions: Vec<Question>,
 }
@@ -69,8 +72,9 @@ impl Case {
             }
         }
         ensure!(!questions.is_empty(), "{} expects nothing", flows.display());
-        let arguments = arguments(&directory.join("arguments"))?;
-        Ok(Self { name, directory: directory.to_owned(), cluster, arguments, questions })
+        let arguments = lines(&directory.join("arguments"))?;
+        let errors = lines(&directory.join("errors.txt"))?;
+        Ok(Self { name, directory: directory.to_owned(), cluster, arguments, errors, questions })
     }
 
     /// Every case of this repository, in order; only those whose names contain `CASE`, if that is set in the environment.
@@ -138,7 +142,7 @@ pub fn verdict(delivery: Delivery) -> &'static str {
 }
 
 /// Reads the lines of a file; no file, no lines.
-fn arguments(file: &Path) -> Result<Vec<String>> {
+fn lines(file: &Path) -> Result<Vec<String>> {
     if !file.exists() {
         return Ok(Vec::new());
     }

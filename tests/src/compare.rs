@@ -17,7 +17,7 @@ pub struct Tally {
     pub allowed: usize,
     /// Flows that both judges denied.
     pub denied: usize,
-    /// Flows that neither judge could answer.
+    /// Flows without a packet: an end is unknown, or has no address of the family.
     pub unanswerable: usize,
     /// Flows decided by a rule, at any of their ends.
     pub by_rule: usize,
@@ -46,10 +46,10 @@ pub fn universes(
 }
 
 impl Tally {
-    fn count(&mut self, reference: &Reference, flow: &Flow) {
+    /// Counts a flow on which both judges agree.
+    pub fn count(&mut self, reference: &Reference, flow: &Flow) {
         match reference.read(flow, Reading::Least) {
-            Err(_) => self.unanswerable += 1,
-            Ok(verdict) => {
+            Ok(verdict) if reference.is_askable(flow) => {
                 match verdict.outcome {
                     Outcome::Allow => self.allowed += 1,
                     Outcome::Deny => self.denied += 1,
@@ -57,7 +57,16 @@ impl Tally {
                 let by_rule = verdict.decisions.iter().any(|decision| matches!(decision.by, By::Rule { .. }));
                 self.by_rule += usize::from(by_rule);
             }
+            Ok(_) | Err(_) => self.unanswerable += 1,
         }
+    }
+
+    /// Adds what someone else compared.
+    pub fn add(&mut self, other: Self) {
+        self.allowed += other.allowed;
+        self.denied += other.denied;
+        self.unanswerable += other.unanswerable;
+        self.by_rule += other.by_rule;
     }
 
     /// Flows with a verdict.
@@ -68,16 +77,18 @@ impl Tally {
 
 /// What is wrong with an answer; `None` if nothing is.
 ///
-/// The outcome must lie between the readings. Where nothing is in doubt, a rule that the system names must be one that the reference names as well.
+/// A question without a packet is not compared. The outcome must lie between the readings. Where nothing is in doubt, a rule that the system names must be one that the reference names as well.
 pub fn difference(reference: &Reference, flow: &Flow, answer: &Result<Verdict, String>) -> Option<String> {
-    let least = reference.read(flow, Reading::Least);
-    let most = reference.read(flow, Reading::Most);
+    if !reference.is_askable(flow) {
+        return None;
+    }
+    let [least, most] = [Reading::Least, Reading::Most].map(|reading| reference.read(flow, reading));
     let (least, most, verdict) = match (least, most, answer) {
         (Ok(least), Ok(most), Ok(verdict)) => (least, most, verdict),
-        (Err(_), _, Err(_)) => return None,
-        (Err(error), _, Ok(verdict)) => return Some(format!("expected an error ({error}), got {verdict}")),
         (Ok(least), _, Err(error)) => return Some(format!("expected {least}, got an error: {error}")),
-        (Ok(_), Err(error), Ok(_)) => return Some(format!("the readings of the reference differ: {error}")),
+        (Err(error), _, _) | (_, Err(error), _) => {
+            return Some(format!("the reference has no answer: {error}"));
+        }
     };
     if ![least.outcome, most.outcome].contains(&verdict.outcome) {
         return Some(format!("expected {least} (at most {most}), got {verdict}"));
@@ -94,21 +105,13 @@ pub fn difference(reference: &Reference, flow: &Flow, answer: &Result<Verdict, S
 
 /// A failure, shrunk, as the objects and the flow of a case folder.
 fn report(system: &mut impl Judge, seed: u64, objects: &[Value], flow: &Flow) -> String {
-    let system = std::cell::RefCell::new(system);
-    let judge = |objects: &[Value]| {
-        let mut system = system.borrow_mut();
-        system.load(objects);
+    let mut judge = |objects: &[Value]| {
         let reference = Reference::new(objects);
-        // A case whose peers are gone is no case.
-        reference.read(flow, Reading::Least).ok()?;
+        system.load(objects);
         difference(&reference, flow, &system.verdict(flow))
     };
-    let smallest = if judge(objects).is_some() {
-        shrink(objects, |objects| judge(objects).is_some())
-    } else {
-        objects.to_vec()
-    };
-    let difference = judge(&smallest).unwrap_or_else(|| "one judge answers, the other does not".to_owned());
+    let smallest = shrink(objects, |objects| judge(objects).is_some());
+    let difference = judge(&smallest).unwrap_or_default();
     let yaml = objects::to_yaml(&smallest).unwrap_or_else(|error| error.to_string());
     let question = serde_json::to_string(flow).unwrap_or_else(|error| error.to_string());
     let expected = match Reference::new(&smallest).read(flow, Reading::Least) {
@@ -116,6 +119,6 @@ fn report(system: &mut impl Judge, seed: u64, objects: &[Value], flow: &Flow) ->
         Err(error) => error,
     };
     format!(
-        "seed {seed}: {difference}\nobjects.yaml:\n{yaml}\nflows.txt:\n{flow} {expected}\n\nferrule eval --batch: {question}"
+        "seed {seed}: {difference}\n\nobjects.yaml:\n{yaml}\nflows.txt:\n{flow} {expected}\n\nferrule eval --batch: {question}"
     )
 }

@@ -2,8 +2,6 @@
 
 use ferrule_ruleset::verdict::{Answer, Reason};
 
-use crate::verdict::{By, Direction, Verdict};
-
 /// The deciders of an answer, first to last, that said what the answer says.
 pub fn of_answer(answer: &Answer) -> Vec<String> {
     answer
@@ -22,26 +20,4 @@ fn text(reason: &Reason) -> String {
             reason.builtin().unwrap_or("unnamed").to_owned()
         }
     }
-}
-
-/// The deciders of the reference model, first to last, that said what its verdict says.
-pub fn of_reference(verdict: &Verdict) -> Vec<String> {
-    let said = verdict.decisions.iter().filter(|decision| decision.outcome == verdict.outcome);
-    said.map(|decision| by(&decision.by)).collect()
-}
-
-fn by(by: &By) -> String {
-    let By::Rule { direction, kind, namespace, name, rule, .. } = by else { return by.to_string() };
-    let kind = match kind.as_str() {
-        "KubernetesNetworkPolicy" => "knp",
-        "NetworkPolicy" => "np",
-        "GlobalNetworkPolicy" => "gnp",
-        other => other,
-    };
-    let direction = match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    };
-    let namespace = namespace.as_deref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-    format!("{kind}/{namespace}{name} {direction}[{rule}]")
 }

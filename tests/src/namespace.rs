@@ -11,16 +11,22 @@ use std::{
     process::Command,
     sync::Once,
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::{
+    ifaddrs::getifaddrs,
     mount::{MntFlags, MsFlags, mount, umount2},
+    net::if_::InterfaceFlags,
     sched::{CloneFlags, setns, unshare},
 };
 
 /// Where `ip netns` looks for named namespaces.
 const DIRECTORY: &str = "/run/netns";
+
+/// How long a link may take to start.
+const LINK_START: Duration = Duration::from_secs(5);
 
 /// A network namespace of our own.
 #[derive(Debug)]
@@ -39,7 +45,7 @@ impl Namespace {
         let path = Path::new(DIRECTORY).join(&name);
         File::create_new(&path).with_context(|| format!("namespace {name} exists"))?;
         let created = thread::scope(|scope| scope.spawn(|| unshare_onto(&path)).join());
-        let handle = created.map_err(|_| anyhow!("thread of namespace {name} panicked")).flatten();
+        let handle = created.unwrap_or_else(|_| Err(anyhow!("thread of namespace {name} panicked")));
         let handle = handle.with_context(|| format!("create network namespace {name} (are you root?)"));
         if handle.is_err() {
             fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
@@ -72,9 +78,13 @@ impl Namespace {
         let handle = self.handle.try_clone().context("duplicate a namespace handle")?;
         let mut command = Command::new(program);
         let enter = move || {
-            // SAFETY: both are plain system calls on values that this closure owns; neither allocates nor takes a lock.
+            // SAFETY: plain system calls on values that this closure owns or has just zeroed; none allocates or takes a lock.
             let failed = unsafe {
-                libc::setns(handle.as_raw_fd(), libc::CLONE_NEWNET) != 0
+                let mut none: libc::sigset_t = std::mem::zeroed();
+                libc::sigemptyset(&raw mut none);
+                // A process that takes signals in a thread of its own blocks them in all others; its children should not be deaf to them.
+                libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) != 0
+                    || libc::setns(handle.as_raw_fd(), libc::CLONE_NEWNET) != 0
                     || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0
             };
             if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
@@ -116,6 +126,20 @@ impl Namespace {
         })
     }
 
+    /// Waits until every link carries packets. A link whose other end came up later is started by a work queue of the kernel (`linkwatch`), and what is
+    /// sent over it before is lost.
+    pub fn wait_links(&self) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let idle = self.run(idle_links).with_context(|| format!("links of {}", self.name))?;
+            if idle.is_empty() {
+                return Ok(());
+            }
+            ensure!(begin.elapsed() < LINK_START, "links of {} do not start: {}", self.name, idle.join(", "));
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn path(&self) -> PathBuf {
         Path::new(DIRECTORY).join(&self.name)
     }
@@ -145,6 +169,13 @@ impl Running {
         ensure!(output.status.success(), "{} ({}): {said}\ninput:\n{}", self.what, output.status, self.input);
         String::from_utf8(output.stdout).with_context(|| format!("output of {}", self.what))
     }
+}
+
+/// The links of the current namespace that carry nothing yet.
+fn idle_links() -> Result<Vec<String>> {
+    let links = getifaddrs()?.filter(|link| !link.flags.contains(InterfaceFlags::IFF_LOOPBACK));
+    let idle = links.filter(|link| !link.flags.contains(InterfaceFlags::IFF_RUNNING));
+    Ok(idle.map(|link| link.interface_name).collect())
 }
 
 /// Moves the calling thread, which must have no other use, into a new namespace and mounts that on the path.

@@ -10,14 +10,11 @@ use serde_json::Value;
 pub fn from_yaml(text: &str) -> std::result::Result<Vec<Value>, serde_norway::Error> {
     let mut objects = Vec::new();
     for document in serde_norway::Deserializer::from_str(text) {
-        match Value::deserialize(document)? {
-            Value::Null => {}
-            Value::Object(mut list) if list.get("kind").is_some_and(|kind| kind == "List") => {
-                if let Some(Value::Array(items)) = list.remove("items") {
-                    objects.extend(items);
-                }
-            }
-            object => objects.push(object),
+        let object = Value::deserialize(document)?;
+        if object["kind"] == "List" {
+            objects.extend(object["items"].as_array().into_iter().flatten().cloned());
+        } else if !object.is_null() {
+            objects.push(object);
         }
     }
     Ok(objects)

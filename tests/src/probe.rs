@@ -95,8 +95,8 @@ pub struct Prober<'a> {
     next_port: BTreeMap<(IpAddr, Protocol), u16>,
 }
 
-/// A flow that connection tracking cannot tell from its reverse: two addresses, in order, and a protocol without ports.
-type Conversation = (BTreeSet<IpAddr>, Request);
+/// A connection as connection tracking knows it, whichever end began it: a protocol and two addresses, each with its port, or 0 where there are none.
+type Conversation = (Protocol, BTreeSet<(IpAddr, u16)>);
 
 impl<'a> Prober<'a> {
     /// A prober that has used no port yet. There should be only one per topology.
@@ -249,11 +249,12 @@ fn split(left: &[usize], probes: &[Probe]) -> (Vec<usize>, Vec<usize>) {
     let mut taken: BTreeSet<Conversation> = BTreeSet::new();
     left.iter().copied().partition(|index| {
         let probe = &probes[*index];
-        let told_apart = match probe.request {
-            Request::Ports { source, .. } => source.is_none(),
-            Request::Icmp { .. } => true,
-            Request::Other(_) => false,
+        let (port, source) = match probe.request {
+            Request::Ports { source: None, .. } | Request::Icmp { .. } => return true,
+            Request::Ports { port, source: Some(source), .. } => (port, source),
+            Request::Other(_) => (0, 0),
         };
-        told_apart || taken.insert((BTreeSet::from([probe.source, probe.destination]), probe.request))
+        let ends = BTreeSet::from([(probe.source, source), (probe.destination, port)]);
+        taken.insert((probe.request.protocol(), ends))
     })
 }

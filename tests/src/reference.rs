@@ -77,6 +77,13 @@ impl Reference {
         })
     }
 
+    /// Whether there is a packet to ask about: both peers are known and have an address of the family. Without one, some questions still have an answer.
+    pub fn is_askable(&self, flow: &Flow) -> bool {
+        let ends =
+            End::of(&flow.from, &self.world).and_then(|from| Ok((from, End::of(&flow.to, &self.world)?)));
+        ends.is_ok_and(|(from, to)| packet(flow, &from, &to).is_ok())
+    }
+
     /// The verdict on a flow; an error for a peer that is unknown or has no address of the family.
     pub fn read(&self, flow: &Flow, reading: Reading) -> Result<Verdict, String> {
         let from = End::of(&flow.from, &self.world)?;
@@ -103,9 +110,6 @@ impl Reference {
         if let (End::Pod { pod, .. }, true) = (&to, Verdict::allows_so_far(&decisions)) {
             decisions.push(decide(pod, Direction::Ingress));
         }
-        if decisions.is_empty() {
-            decisions.push(Decision::allow("no-policy"));
-        }
         Ok(Verdict::of(decisions))
     }
 }
@@ -120,7 +124,7 @@ impl Judge for Reference {
     }
 }
 
-/// What no policy can deny: a pod to itself never leaves its network namespace (design §5); a node to its own pods is never policed (§0 item 11, §6e), by
+/// What no policy can deny, whatever the packet: what is between hosts; a pod to itself never leaves its network namespace (design §5); a node to its own pods is never policed (§0 item 11, §6e), by
 /// whatever of its addresses.
 fn exemption(from: &End<'_>, to: &End<'_>) -> Option<&'static str> {
     match (from, to) {
@@ -128,7 +132,8 @@ fn exemption(from: &End<'_>, to: &End<'_>) -> Option<&'static str> {
             (pod.namespace == other.namespace && pod.name == other.name).then_some("pod-to-itself")
         }
         (End::Node { name, .. }, End::Pod { pod, .. }) => (**name == pod.node).then_some("host-to-own-pod"),
-        _ => None,
+        (End::Pod { .. }, _) | (_, End::Pod { .. }) => None,
+        _ => Some("no-policy"),
     }
 }
 

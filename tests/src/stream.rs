@@ -99,6 +99,12 @@ impl Count {
     pub fn lost(&self) -> u64 {
         self.sent - self.arrivals.len() as u64
     }
+
+    /// Where datagrams are missing: when the last one before the gap arrived.
+    pub fn gaps(&self) -> Vec<Instant> {
+        let pairs = self.arrivals.windows(2);
+        pairs.filter(|pair| pair[1].number > pair[0].number + 1).map(|pair| pair[0].at).collect()
+    }
 }
 
 fn send(sockets: &[UdpSocket], to: SocketAddr, per_second: u64, stop: &AtomicBool) -> Result<u64> {

@@ -37,16 +37,12 @@ pub struct Topology {
     pods: BTreeMap<String, Namespace>,
     nodes: BTreeMap<String, Namespace>,
     outside: Namespace,
-    _underlay: Namespace,
+    underlay: Namespace,
     pods_ever: u16,
 }
 
 /// What a sysctl of every namespace has to be before its first link appears.
-///
-/// Connection tracking is told not to verify checksums: it verifies UDP-Lite as if it were UDP (`udplite_error` in nf_conntrack_proto_udp.c), so that every
-/// genuine UDP-Lite packet that comes in by a veth would be invalid, and dropped as such before any policy.
-const SETTINGS: [(&str, &str); 13] = [
-    ("net/netfilter/nf_conntrack_checksum", "0"),
+const SETTINGS: [(&str, &str); 12] = [
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),
@@ -74,7 +70,7 @@ impl Topology {
             pods: BTreeMap::new(),
             nodes,
             outside: create("outside")?,
-            _underlay: create("underlay")?,
+            underlay: create("underlay")?,
             pods_ever: 0,
             label,
         };
@@ -136,6 +132,7 @@ impl Topology {
         let nodes = elsewhere.iter().map(|(node, script)| (&self.nodes[*node], script));
         run_all(nodes.chain([(&self.outside, &world)]))?;
         run_all(inside.iter().map(|(_, namespace, script)| (namespace, script)))?;
+        self.wait_links(inside.iter().map(|(_, namespace, _)| namespace))?;
         self.cluster.pods.extend(pods.clone());
         self.pods.extend(inside.into_iter().map(|(name, namespace, _)| (name.clone(), namespace)));
         Ok(())
@@ -160,6 +157,15 @@ impl Topology {
         self.nodes.values().try_for_each(crate::conntrack::flush)
     }
 
+    /// Waits until the links of pods, of nodes and of the underlay carry packets.
+    fn wait_links<'a>(&'a self, pods: impl Iterator<Item = &'a Namespace>) -> Result<()> {
+        pods.chain(self.nodes.values())
+            .chain([&self.outside, &self.underlay])
+            .try_for_each(Namespace::wait_links)?;
+        // Links are started under the lock that this takes: when it returns, the bridge has opened their ports too.
+        self.underlay.execute("ip", &["link", "set", "br0", "up"], "").map(drop)
+    }
+
     fn join_nodes(&self, outside: &BTreeSet<IpAddr>) -> Result<()> {
         let mut bridge = Script::bridge();
         let numbered: Vec<_> = (1..).zip(&self.nodes).collect();
@@ -167,7 +173,7 @@ impl Topology {
             bridge.join_underlay(*number, namespace.name());
         }
         bridge.join_underlay(script::OUTSIDE, self.outside.name());
-        run_all([(&self._underlay, &bridge)])?;
+        run_all([(&self.underlay, &bridge)])?;
         let everywhere: Vec<_> =
             numbered.iter().map(|(number, (node, _))| (*number, &self.cluster.nodes[*node])).collect();
         let outside: Vec<_> = outside.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! Every case of `tests/cases`, judged by the reference model, by the rule evaluator, by nft, and by real packets. `CASE=text` picks cases by name.
+//! Every case of `tests/cases`, judged by the rule evaluator, by nft, and by real packets; by the reference model in `reference_cases.rs`. `CASE=text` picks cases by name.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,6 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use ferrule_ruleset::{
     address::Family,
-    compile::EndpointToHost,
     manifest::Directory,
     store::Store,
     verdict::{Cluster, Flow, Peer},
@@ -22,15 +21,11 @@ use ferrule_ruleset::{
 use ferrule_tests::{
     agent::{Agent, program},
     case::{Case, Question, verdict},
-    cluster::{Place, manifests},
-    decider::{of_answer, of_reference},
-    flow,
+    cluster::manifests,
+    decider::of_answer,
     namespace::Namespace,
-    objects::from_yaml,
     probe::{Prober, Request},
-    reference::{Reading, Reference},
     topology::Topology,
-    verdict::Outcome,
 };
 
 /// Judges every case, two at a time, and fails with all that went wrong.
@@ -73,34 +68,6 @@ fn cases_say_what_they_show() {
 }
 
 #[test]
-fn reference_model() {
-    judge_all(|case| {
-        let mut objects = Vec::new();
-        for file in manifests(&case.directory)? {
-            objects.extend(from_yaml(&fs::read_to_string(&file)?)?);
-        }
-        let (reference, options) = (Reference::new(&objects), case.options()?);
-        Ok(ask(case, "reference", |question| {
-            let verdict = reference.read(&flow_of_reference(question), Reading::Least)?;
-            let mut deciders = of_reference(&verdict);
-            // The model leaves the setting to whoever asks.
-            let discovery = deciders.iter().any(|decider| decider == "neighbour-discovery");
-            if verdict.outcome == Outcome::Allow && is_to_own_node(case, question) && !discovery {
-                deciders.push("endpoint-to-host".to_owned());
-                if options.endpoint_to_host == EndpointToHost::Drop {
-                    return Ok(("deny".to_owned(), deciders));
-                }
-            }
-            let outcome = match verdict.outcome {
-                Outcome::Allow => "allow",
-                Outcome::Deny => "deny",
-            };
-            Ok((outcome.to_owned(), deciders))
-        }))
-    });
-}
-
-#[test]
 fn evaluator() {
     judge_all(|case| {
         let cluster = Cluster::new(store(case)?, case.options()?);
@@ -109,12 +76,6 @@ fn evaluator() {
             Ok((answer.verdict.to_string(), of_answer(&answer)))
         }))
     });
-}
-
-/// Whether a pod sends to the node it runs on.
-fn is_to_own_node(case: &Case, question: &Question) -> bool {
-    let Place::Pod(pod) = &question.probe.sender else { return false };
-    case.cluster.owner(question.probe.destination) == Place::Node(case.cluster.pods[pod].node.clone())
 }
 
 /// Asks a judge who can say what decided: reports of all that he sees otherwise than the case.
@@ -193,7 +154,7 @@ fn packets() {
         pause(&topology);
         let failures = send(case, &topology, "packets")?;
         for (agent, _) in agents {
-            agent.end()?;
+            agent.end_with(&case.errors)?;
         }
         Ok(failures)
     });
@@ -242,26 +203,6 @@ fn flow_of_evaluator(question: &Question) -> Flow {
             Flow { protocol, icmp_type: Some(kind), icmp_code: Some(code), ..blank }
         }
         Request::Other(protocol) => Flow { protocol, ..blank },
-    }
-}
-
-/// The question as the reference model is asked.
-fn flow_of_reference(question: &Question) -> flow::Flow {
-    let probe = &question.probe;
-    let (port, source_port, icmp) = match probe.request {
-        Request::Ports { port, source, .. } => (Some(port), source, None),
-        Request::Icmp { kind, code, .. } => (None, None, Some((kind, code))),
-        Request::Other(_) => (None, None, None),
-    };
-    flow::Flow {
-        from: flow::Peer::Address(probe.source),
-        to: flow::Peer::Address(probe.destination),
-        protocol: probe.request.protocol().0,
-        source_port,
-        port,
-        icmp_type: icmp.map(|(kind, _)| kind),
-        icmp_code: icmp.map(|(_, code)| code),
-        family: Some(if probe.source.is_ipv4() { 4 } else { 6 }),
     }
 }
 

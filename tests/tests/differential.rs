@@ -82,14 +82,16 @@ fn the_reference_agrees_with_itself() {
 
 #[test]
 fn compiled_is_specified() {
-    let tally = compare::universes(&mut Pipeline::default(), seeds(0, 1000), Validity::Valid, FLOWS)
+    let tally = compare::universes(&mut Pipeline::default(), seeds(0, 1300), Validity::Valid, FLOWS)
         .unwrap_or_else(|report| panic!("{report}"));
     println!("{tally:?}");
+    // Of a hundred flows, 85 have an answer.
+    assert!(tally.verdicts() >= 100_000 || std::env::var("FERRULE_UNIVERSES").is_ok(), "{tally:?}");
 }
 
 #[test]
 fn compiled_is_closed_where_the_specification_is_in_doubt() {
-    let tally = compare::universes(&mut Pipeline::default(), seeds(1_000_000, 250), Validity::Mixed, FLOWS)
+    let tally = compare::universes(&mut Pipeline::default(), seeds(1_000_000, 400), Validity::Mixed, FLOWS)
         .unwrap_or_else(|report| panic!("{report}"));
     println!("{tally:?}");
 }

@@ -6,7 +6,8 @@ use ferrule_ruleset::{
     address::{Family, PerFamily},
     diff::{Batch, Operation, RuleEdit, Transaction, diff},
     evaluate::{Outcome, evaluate},
-    nft::{Ruleset, Table},
+    nft::{Chain, Rule, Ruleset, Statement, Table, Verdict},
+    origin::{Builtin, Origin},
     packet::Packet,
     render::{self, render},
 };
@@ -46,6 +47,21 @@ fn rebuilt(ruleset: &Ruleset) -> Ruleset {
     Ruleset { tables }
 }
 
+/// With a rule at the end of each base chain that drops.
+fn with_last_rule_drop(ruleset: &Ruleset) -> Ruleset {
+    let mut closed = ruleset.clone();
+    for family in Family::ALL {
+        let chains = &mut closed.tables.get_mut(family).chains;
+        for (name, chain) in ruleset.table(family).chains.iter().filter(|(_, chain)| chain.base.is_some()) {
+            let mut chain = Chain::clone(chain);
+            let origin = Arc::new(Origin::Builtin(Builtin::Dispatch));
+            chain.rules.push(Rule { statements: vec![Statement::Verdict(Verdict::Drop)], origin });
+            chains.insert(name.clone(), Arc::new(chain));
+        }
+    }
+    closed
+}
+
 fn admits(ruleset: &Ruleset, packet: &Packet) -> bool {
     evaluate(ruleset, packet).outcome == Outcome::Accepted
 }
@@ -74,7 +90,9 @@ proptest! {
     }
 
     #[test]
-    fn no_state_in_between_opens((a, b) in pair(), packets in vec(arbitrary::packet(), 40)) {
+    fn no_state_in_between_opens((a, b) in pair(), closed in any::<bool>(), packets in vec(arbitrary::packet(), 200)) {
+        // Where nothing decides, most packets are admitted; closed at the end, most are denied, and an opening shows.
+        let (a, b) = if closed { (with_last_rule_drop(&a), with_last_rule_drop(&b)) } else { (a, b) };
         for state in states(&a, &diff(Some(&a), &b)) {
             for packet in &packets {
                 let denied_by_both = !admits(&a, packet) && !admits(&b, packet);
@@ -100,10 +118,12 @@ proptest! {
     fn chains_are_filled_before_old_maps_lead_to_them((a, b) in pair()) {
         for batch in diff(Some(&a), &b).batches {
             let replaced = |family| batch.operations.contains(&Operation::DeleteTable(family));
-            let added: Vec<_> = batch.operations.iter().filter_map(|operation| match operation {
-                Operation::AddChain(family, chain) => Some((*family, &chain.name)),
-                _ => None,
-            }).collect();
+            let mut added = Vec::new();
+            for operation in &batch.operations {
+                if let Operation::AddChain(family, chain) = operation {
+                    added.push((*family, &chain.name));
+                }
+            }
             for operation in &batch.operations {
                 let Operation::AddElements(family, set, elements) = operation else { continue };
                 let targets = elements.iter().filter_map(|element| element.verdict()?.chain());
@@ -128,15 +148,13 @@ proptest! {
             }
         }
         for operation in diff(Some(&a), &b).batches.iter().flat_map(|batch| &batch.operations) {
-            match operation {
-                Operation::EditRules { edits, .. } => {
-                    let only_deletes = edits.iter().all(|edit| matches!(edit, RuleEdit::Delete(_)));
-                    prop_assert!(only_deletes, "{edits:?}");
-                }
-                Operation::FlushChain(family, chain) => {
-                    prop_assert!(b.table(*family).chains[chain].rules.is_empty());
-                }
-                other => prop_assert!(false, "{other:?}"),
+            if let Operation::EditRules { edits, .. } = operation {
+                let only_deletes = edits.iter().all(|edit| matches!(edit, RuleEdit::Delete(_)));
+                prop_assert!(only_deletes, "{edits:?}");
+            } else if let Operation::FlushChain(family, chain) = operation {
+                prop_assert!(b.table(*family).chains[chain].rules.is_empty());
+            } else {
+                prop_assert!(false, "{operation:?}");
             }
         }
     }

@@ -1,6 +1,10 @@
 //! While policies are rewritten and agents are killed and started again, no denied packet arrives and no allowed one is lost.
 
-use std::{collections::BTreeSet, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    thread,
+    time::{Duration, Instant},
+};
 
 use ferrule_tests::{
     rig::Rig,
@@ -62,14 +66,19 @@ fn nothing_denied_arrives_and_nothing_allowed_is_lost() {
     let denied = [0, 1].map(|family| stream(&rig, "default/intruder", family, DENIED_PORT, DENIED_RATE));
     let allowed = [("default/client", 0), ("default/distant", 1)];
     let allowed = allowed.map(|(client, family)| stream(&rig, client, family, ALLOWED_PORT, ALLOWED_RATE));
+    let mut done = Vec::new();
     for restart in 0..RESTARTS {
         for version in 0..5 {
+            done.push((Instant::now(), format!("version {} written", restart * 10 + version)));
             rig.write("policies.yaml", &policies(restart * 10 + version)).unwrap();
             thread::sleep(Duration::from_millis(15));
         }
+        done.push((Instant::now(), "agent killed".to_owned()));
         rig.take_agent("n1").unwrap().kill().unwrap();
         rig.write("policies.yaml", &policies(restart * 10 + 5)).unwrap();
+        done.push((Instant::now(), format!("version {} written, agent starts", restart * 10 + 5)));
         rig.start_agent("n1").unwrap();
+        done.push((Instant::now(), "agent ready".to_owned()));
     }
     let denied: Vec<Count> = denied.into_iter().map(|stream| stream.stop().unwrap()).collect();
     let allowed: Vec<Count> = allowed.into_iter().map(|stream| stream.stop().unwrap()).collect();
@@ -85,7 +94,15 @@ fn nothing_denied_arrives_and_nothing_allowed_is_lost() {
         denied[0].duration
     );
     assert_eq!(arrived, 0, "denied packets arrived");
-    assert_eq!(lost, 0, "allowed packets were lost");
+    assert_eq!(lost, 0, "allowed packets were lost: {}", blame(&allowed, &done));
     assert!(rate >= 20_000, "only {rate} denied packets/s were sent: the test shows less than it claims");
     rig.end_agents().unwrap();
+}
+
+/// What had been done last before each gap, and how long before.
+fn blame(counts: &[Count], done: &[(Instant, String)]) -> String {
+    let gaps = counts.iter().flat_map(Count::gaps);
+    let before = |gap: Instant| done.iter().rev().find(|(at, _)| *at <= gap);
+    let blamed = gaps.filter_map(|gap| before(gap).map(|(at, what)| format!("{:?} after {what}", gap - *at)));
+    blamed.collect::<Vec<_>>().join("; ")
 }

@@ -1,6 +1,15 @@
 //! Law 5: nft accepts the text, and lists what was loaded as the text has it.
 
-use ferrule_ruleset::{address::Family, nft::Ruleset, render::render};
+use std::sync::Arc;
+
+use ferrule_ruleset::{
+    address::Family,
+    nft::{Chain, Match, Operator, PortSide, Rule, Ruleset, Statement},
+    origin::{Builtin, Origin},
+    port::PortRange,
+    protocol::Protocol,
+    render::render,
+};
 use ferrule_tests::{arbitrary, listing, namespace::Namespace};
 use proptest::{
     prelude::*,
@@ -9,7 +18,9 @@ use proptest::{
 
 fn list(namespace: &Namespace) -> String {
     let list = |family: Family| {
-        namespace.execute("nft", &["-n", "list", "table", &family.to_string(), "ferrule"], "").unwrap()
+        namespace
+            .execute("nft", &["-n", "list", "table", &family.to_string(), "ferrule"], "")
+            .expect("our tables are loaded")
     };
     Family::ALL.map(list).concat()
 }
@@ -61,4 +72,24 @@ fn the_script_can_be_loaded_twice_and_empty() {
         namespace.execute("nft", &["-f", "-"], &empty).unwrap();
     }
     assert_eq!(list(&namespace), "table ip ferrule {\n}\ntable ip6 ferrule {\n}\n");
+}
+
+/// nft 1.0.6 puts `tcp sport != 1 tcp dport != 2` into one compare of four bytes, and lists that as if it were two.
+#[test]
+fn excluded_ports_stay_two_compares() {
+    let excluded = |side, port| Match::Port(side, Operator::IsNot, vec![PortRange::single(port)]);
+    let conditions = [
+        Match::Protocol(Operator::Is, Protocol::TCP),
+        excluded(PortSide::Source, 1),
+        excluded(PortSide::Destination, 2),
+    ];
+    let statements = conditions.into_iter().map(Statement::Match).collect();
+    let rule = Rule { statements, origin: Arc::new(Origin::Builtin(Builtin::Dispatch)) };
+    let chain = Chain { name: "a".into(), base: None, rules: vec![rule] };
+    let mut ruleset = Ruleset::default();
+    ruleset.tables.v4.chains.insert(chain.name.clone(), Arc::new(chain));
+
+    let namespace = Namespace::create("excluded").unwrap();
+    let loaded = namespace.execute("nft", &["--debug=netlink", "-f", "-"], &render(&ruleset)).unwrap();
+    assert_eq!(loaded.matches("payload load 2b @ transport header").count(), 2, "{loaded}");
 }

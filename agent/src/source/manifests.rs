@@ -142,7 +142,9 @@ impl Manifests {
                 return Vec::new();
             }
         };
+        let led_to_known = |name: &String| self.known.keys().any(|known| is_at_or_below(known, name));
         self.unreadable = listing.unreadable;
+        self.unreadable.extend(listing.dangling.into_iter().filter(|(name, _)| led_to_known(name)));
         let missing: Vec<String> = self
             .known
             .keys()
@@ -158,10 +160,7 @@ impl Manifests {
 
     /// Whether a file may still be there, unseen because it or a directory above it cannot be read.
     fn is_hidden_by_error(&self, name: &str) -> bool {
-        let covers = |path: &String| {
-            name.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.unreadable.keys().any(covers)
+        self.unreadable.keys().any(|path| is_at_or_below(name, path))
     }
 
     /// Looks at one file and reads it if it has changed.
@@ -248,7 +247,7 @@ impl Manifests {
     fn unreadable_finding(&self, name: &str, error: &str) -> Finding {
         let file = if name.is_empty() { self.root.display().to_string() } else { name.to_owned() };
         let was_read =
-            self.in_sync && (name.is_empty() || self.known.keys().any(|known| known.starts_with(name)));
+            self.in_sync && (name.is_empty() || self.known.keys().any(|known| is_at_or_below(known, name)));
         Finding {
             location: Some(Location { file: file.into(), document: 1, line: 1 }),
             severity: Severity::Error,
@@ -264,6 +263,11 @@ impl Manifests {
             },
         }
     }
+}
+
+/// Whether a name is this path or lies below it.
+fn is_at_or_below(name: &str, path: &str) -> bool {
+    name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

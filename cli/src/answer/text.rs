@@ -5,13 +5,21 @@ use std::fmt::Write as _;
 use ferrule_ruleset::{
     manifest::Directory,
     origin::Builtin,
-    policy::PolicyKey,
+    policy::{Direction, PolicyKey},
     resource::ResourceKey,
-    verdict::{Answer, Decision, Flow, Reason, Verdict},
+    verdict::{Answer, Cluster, Decision, Flow, FlowError, Miss, Reason, Verdict},
 };
 
-/// The answer for people: the verdict first, then what each end said, with the place of each policy in the manifests.
-pub fn text(flow: &Flow, answer: &Answer, directory: &Directory) -> String {
+use super::miss;
+
+/// The answer for people: the verdict first, then what each end said, with the place of each policy in the manifests. After a deny of the sender's, what
+/// the receiver would have said; at the end of a tier, what each rule asks that the flow does not meet.
+pub fn text(
+    flow: &Flow,
+    answer: &Answer,
+    cluster: &Cluster,
+    directory: &Directory,
+) -> Result<String, FlowError> {
     let mut text = String::new();
     let verdict = match answer.verdict {
         Verdict::Allow => "ALLOW",
@@ -21,13 +29,31 @@ pub fn text(flow: &Flow, answer: &Answer, directory: &Directory) -> String {
     let _ = writeln!(text, "{verdict}  {} -> {}  {}", flow.from, flow.to, traffic(flow));
     for step in &answer.path {
         let _ = writeln!(text, "  {}", sentence(step, directory));
-        if let Reason::EndOfTier { policies, .. } = &step.reason {
-            for key in policies {
-                let _ = writeln!(text, "      {}", policy_with_place(key, directory));
-            }
+        tier(&mut text, step, &cluster.misses(flow, step)?, directory);
+    }
+    if answer.verdict == Verdict::Deny && answer.by.reason.direction() == Some(Direction::Egress) {
+        for step in cluster.receiver(flow)? {
+            let _ = writeln!(text, "  beyond that, {}", sentence(&step, directory));
+            tier(&mut text, &step, &cluster.misses(flow, &step)?, directory);
         }
     }
-    text
+    Ok(text)
+}
+
+/// The policies of a tier that came to its end, and why their rules missed.
+fn tier(text: &mut String, step: &Decision, misses: &[Miss], directory: &Directory) {
+    let Reason::EndOfTier { policies, direction, .. } = &step.reason else { return };
+    for key in policies {
+        let mut misses = misses.iter().filter(|miss| miss.policy == *key).peekable();
+        let policy = policy_with_place(key, directory);
+        let _ = match misses.peek() {
+            Some(_) => writeln!(text, "      {policy}"),
+            None => writeln!(text, "      {policy}, which has no {direction} rules"),
+        };
+        for Miss { direction, index, cause, .. } in misses {
+            let _ = writeln!(text, "          spec.{direction}[{index}]: {}", miss::wording(cause));
+        }
+    }
 }
 
 fn traffic(flow: &Flow) -> String {
@@ -58,7 +84,7 @@ fn sentence(step: &Decision, directory: &Directory) -> String {
         ),
         Reason::EndOfTier { direction, tier, .. } => {
             format!(
-                "{direction} of {pod}: {verb} at the end of tier {tier}: it is selected by these policies, and no rule of them matches:"
+                "{direction} of {pod}: {verb} at the end of tier {tier}: these policies select it, and none of their rules matches:"
             )
         }
         Reason::StandIn { direction, policy } => {

@@ -124,7 +124,7 @@ impl Arguments {
                 Ok(Exit::Failed)
             }
             (Ok(answer), Output::Text) => {
-                stdout.write_all(answer::text(&flow, &answer, &directory).as_bytes())?;
+                stdout.write_all(answer::text(&flow, &answer, &cluster, &directory)?.as_bytes())?;
                 Ok(exit(answer.verdict))
             }
             (Ok(answer), Output::Json) => {

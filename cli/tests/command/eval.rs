@@ -26,16 +26,28 @@ fn allowed_is_0_and_names_the_rule_of_each_end() {
 }
 
 #[test]
-fn denied_is_1_and_names_the_policies_that_missed() {
+fn denied_is_1_and_says_why_no_rule_matched_at_either_end() {
     let ran = eval("--from shop/frontend --to shop/db --protocol tcp --port 5432");
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stdout.starts_with("DENY  shop/frontend -> shop/db  TCP 5432\n"), "{}", ran.stdout);
+    let lines: Vec<&str> = ran.stdout.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "DENY  shop/frontend -> shop/db  TCP 5432");
     assert!(
-        ran.stdout.contains("egress of shop/frontend: denied at the end of tier default"),
+        lines[1].starts_with("egress of shop/frontend: denied at the end of tier default"),
         "{}",
-        ran.stdout
+        lines[1]
     );
-    assert!(ran.stdout.contains("KubernetesNetworkPolicy shop/frontend ("), "{}", ran.stdout);
+    assert!(lines[2].starts_with("KubernetesNetworkPolicy shop/frontend ("), "{}", lines[2]);
+    assert_eq!(lines[3], "spec.egress[0]: wants destination port 8080");
+    assert_eq!(lines[4], "spec.egress[1]: wants protocol UDP");
+    assert!(
+        lines[5].starts_with("beyond that, ingress of shop/db: denied at the end of tier"),
+        "{}",
+        lines[5]
+    );
+    assert!(lines[6].starts_with("KubernetesNetworkPolicy shop/db ("), "{}", lines[6]);
+    assert!(lines[7].starts_with("spec.ingress[0]: wants source address in "), "{}", lines[7]);
+    assert!(lines[7].contains("app == \"api\""), "{}", lines[7]);
+    assert_eq!(lines.len(), 8, "{}", ran.stdout);
 }
 
 #[test]

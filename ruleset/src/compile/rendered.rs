@@ -86,26 +86,26 @@ impl Assembly {
     }
 
     fn remove_chain(&mut self, family: Family, name: &ChainName) {
-        if last_use(&mut self.chain_uses, (family, name.clone())) {
+        if last_use(&mut self.chain_uses, &(family, name.clone())) {
             self.ruleset.tables.get_mut(family).chains.remove(name);
         }
     }
 
     fn remove_set(&mut self, family: Family, name: &SetName) {
-        if last_use(&mut self.set_uses, (family, name.clone())) {
+        if last_use(&mut self.set_uses, &(family, name.clone())) {
             self.ruleset.tables.get_mut(family).sets.remove(name);
         }
     }
 }
 
 /// Counts one use less; whether it was the last.
-fn last_use<K: Ord>(uses: &mut BTreeMap<K, usize>, key: K) -> bool {
-    match uses.get_mut(&key) {
+fn last_use<K: Ord>(uses: &mut BTreeMap<K, usize>, key: &K) -> bool {
+    match uses.get_mut(key) {
         Some(count) if *count > 1 => {
             *count -= 1;
             false
         }
-        Some(_) => uses.remove(&key).is_some(),
+        Some(_) => uses.remove(key).is_some(),
         None => false,
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{address_set::merge, name, skeleton, traffic};
+use super::{address_set::merge, name, ports, skeleton, traffic};
 use crate::{
     address::Family,
     ir::{AddressSetKey, Entity, Rule},
@@ -15,7 +15,6 @@ use crate::{
     nft::{self, AddressSide, Elements, Match, Operator, PortSide, Set, Statement, Verdict},
     origin::Origin,
     policy::{Action, Direction},
-    port::PortRange,
 };
 
 /// Networks that a rule excludes up to this many are compared one by one (6 ns each); more become a set (166 ns).
@@ -46,9 +45,9 @@ pub(super) fn rules(rule: &Rule, origin: &Arc<Origin>, context: &mut Context<'_>
     };
     let end = end(rule.action, origin, context);
     let mut rules = Vec::new();
-    for traffic in traffic::alternatives(&rule.traffic, context.family, needs_ports(rule)) {
-        for destination_ports in ports(&rule.destination, PortSide::Destination, context) {
-            for source_ports in ports(&rule.source, PortSide::Source, context) {
+    for traffic in traffic::alternatives(&rule.traffic, context.family, ports::are_compared(rule)) {
+        for destination_ports in ports::alternatives(&rule.destination, PortSide::Destination, context) {
+            for source_ports in ports::alternatives(&rule.source, PortSide::Source, context) {
                 let matches = traffic.iter().chain(&destination_ports.numbers).chain(&source_ports.numbers);
                 let matches = matches
                     .chain(&source.nets)
@@ -151,63 +150,4 @@ fn listed_set(nets: &[IpNet], context: &mut Context<'_>) -> SetName {
     };
     context.listed.push(Arc::new(set));
     name
-}
-
-/// Conditions on one port.
-#[derive(Default)]
-struct Ports {
-    numbers: Vec<Match>,
-    named: Vec<Match>,
-}
-
-/// The alternatives of a port list, each with all exclusions. No list: one alternative without a condition.
-fn ports(entity: &Entity, side: PortSide, context: &Context<'_>) -> Vec<Ports> {
-    let lookup_side = match side {
-        PortSide::Source => AddressSide::Source,
-        PortSide::Destination => AddressSide::Destination,
-    };
-    let lookup = |operator, key| Match::AddressPortInSet(lookup_side, operator, (context.set_name)(key));
-    let numbers =
-        (!entity.ports.is_empty()).then(|| Match::Port(side, Operator::Is, merge_ports(&entity.ports)));
-    let mut alternatives: Vec<Ports> =
-        numbers.into_iter().map(|number| Ports { numbers: vec![number], named: Vec::new() }).collect();
-    alternatives.extend(
-        entity
-            .named_ports
-            .iter()
-            .map(|key| Ports { numbers: Vec::new(), named: vec![lookup(Operator::Is, key)] }),
-    );
-    if alternatives.is_empty() {
-        alternatives.push(Ports::default());
-    }
-    for alternative in &mut alternatives {
-        if !entity.not_ports.is_empty() {
-            alternative.numbers.push(Match::Port(side, Operator::IsNot, merge_ports(&entity.not_ports)));
-        }
-        alternative.named.extend(entity.not_named_ports.iter().map(|key| lookup(Operator::IsNot, key)));
-    }
-    alternatives
-}
-
-/// Ranges in order, disjoint and not adjacent.
-fn merge_ports(ranges: &[PortRange]) -> Vec<PortRange> {
-    let mut sorted = ranges.to_vec();
-    sorted.sort();
-    let mut merged: Vec<PortRange> = Vec::with_capacity(sorted.len());
-    for range in sorted {
-        match merged.last_mut() {
-            Some(last) if u32::from(range.first) <= u32::from(last.last) + 1 => {
-                last.last = last.last.max(range.last)
-            }
-            Some(_) | None => merged.push(range),
-        }
-    }
-    merged
-}
-
-/// Whether a rule compares port numbers, for which the protocol has to be known first.
-fn needs_ports(rule: &Rule) -> bool {
-    [&rule.source, &rule.destination]
-        .into_iter()
-        .any(|entity| !entity.ports.is_empty() || !entity.not_ports.is_empty())
 }

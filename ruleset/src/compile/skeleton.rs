@@ -177,6 +177,9 @@ pub(super) fn tracking(options: &Options, origin: impl Fn(Builtin) -> Arc<Origin
         InvalidPackets::Drop => rules.push(Rule {
             statements: vec![
                 Statement::Match(Match::Ct(CtState::Invalid)),
+                // Connection tracking verifies the checksum of UDP-Lite as if it were UDP (`udplite_error` in nf_conntrack_proto_udp.c) and takes
+                // every genuine packet for invalid, so these are left to policy.
+                Statement::Match(Match::Protocol(Operator::IsNot, Protocol::UDPLITE)),
                 Statement::Counter,
                 Statement::Verdict(Verdict::Drop),
             ],

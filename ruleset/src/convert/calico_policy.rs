@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    direction,
     field::{Field, Fields, Problem, Problems},
     remark::Remarks,
     rule,
@@ -95,8 +96,9 @@ fn place(spec: &Fields<'_>, problems: &mut Problems) -> (TierName, Order) {
 
 /// `types`; by default those of the rule lists that are not empty, Ingress if both are (policy-model §0 item 6). Both where it is not understood.
 fn directions(spec: &Fields<'_>, remarks: &mut Remarks, problems: &mut Problems) -> BTreeSet<Direction> {
-    let types =
-        spec.items("types").and_then(|types| types.iter().map(direction).collect::<Result<BTreeSet<_>, _>>());
+    let types = spec
+        .items("types")
+        .and_then(|types| types.iter().map(direction::read).collect::<Result<BTreeSet<_>, _>>());
     let types = match types {
         Ok(types) => types,
         Err(problem) => {
@@ -106,23 +108,17 @@ fn directions(spec: &Fields<'_>, remarks: &mut Remarks, problems: &mut Problems)
     };
     if types.is_empty() {
         let defaulted = defaulted_directions(spec);
-        let names: Vec<_> = defaulted.iter().map(|direction| api_name(*direction)).collect();
+        let names: Vec<_> = defaulted.iter().map(|direction| direction::api_name(*direction)).collect();
         let problem = spec.problem("the policy has no types");
         remarks.warning(problem, &format!("by its rules it counts as {}", names.join(" and ")));
         return defaulted;
     }
-    for direction in Direction::ALL {
-        let field = spec.field(rule_list(direction)).filter(|_| !types.contains(&direction));
-        if let Some(field) = field.filter(|field| field.items().is_ok_and(|rules| !rules.is_empty())) {
-            let message = format!("types does not hold {}", api_name(direction));
-            remarks.warning(field.problem(message), "these rules have no effect");
-        }
-    }
+    direction::warn_of_idle_rules(spec, &types, remarks);
     types
 }
 
 fn defaulted_directions(spec: &Fields<'_>) -> BTreeSet<Direction> {
-    let lists = Direction::ALL.map(|direction| (direction, spec.items(rule_list(direction))));
+    let lists = Direction::ALL.map(|direction| (direction, spec.items(direction::rule_list(direction))));
     if lists.iter().any(|(_, rules)| rules.is_err()) {
         return Direction::ALL.into();
     }
@@ -131,27 +127,4 @@ fn defaulted_directions(spec: &Fields<'_>) -> BTreeSet<Direction> {
     };
     let directions: BTreeSet<_> = lists.into_iter().filter_map(has_rules).collect();
     if directions.is_empty() { [Direction::Ingress].into() } else { directions }
-}
-
-fn rule_list(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    }
-}
-
-fn api_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "Ingress",
-        Direction::Egress => "Egress",
-    }
-}
-
-/// An item of `types` or `policyTypes`.
-pub(super) fn direction(field: &Field<'_>) -> Result<Direction, Problem> {
-    match field.text()? {
-        "Ingress" => Ok(Direction::Ingress),
-        "Egress" => Ok(Direction::Egress),
-        other => Err(field.problem(format!("{other:?} is no direction; use Ingress or Egress"))),
-    }
 }

@@ -8,7 +8,7 @@ mod peer;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    calico_policy::direction,
+    direction,
     field::{Field, Fields, Problem, Problems},
     label_selector,
     labels::ORCHESTRATOR,
@@ -41,7 +41,7 @@ pub(super) fn convert(
     problems.0.extend(object.unknown(&super::OBJECT_FIELDS));
     let spec = problems.map_or_empty(object, "spec");
     problems.0.extend(spec.unknown(&["podSelector", "policyTypes", "ingress", "egress"]));
-    let directions = directions(&spec, &mut problems);
+    let directions = directions(&spec, remarks, &mut problems);
     let pods = spec.field("podSelector").map_or(Ok(Vec::new()), |field| label_selector::terms(&field));
     let pods = problems.or_default(pods);
     let mut policy = Policy {
@@ -66,9 +66,9 @@ fn of_pods(terms: impl IntoIterator<Item = Selector>) -> Selector {
 }
 
 /// `policyTypes`; by default Ingress, and Egress if there are egress rules (API server's default). Both where it is not understood.
-fn directions(spec: &Fields<'_>, problems: &mut Problems) -> BTreeSet<Direction> {
+fn directions(spec: &Fields<'_>, remarks: &mut Remarks, problems: &mut Problems) -> BTreeSet<Direction> {
     let types = spec.items("policyTypes");
-    let types = types.and_then(|types| types.iter().map(direction).collect::<Result<BTreeSet<_>, _>>());
+    let types = types.and_then(|types| types.iter().map(direction::read).collect::<Result<BTreeSet<_>, _>>());
     match types {
         Ok(types) if types.is_empty() => {
             let has_egress = spec.items("egress").map_or(true, |rules| !rules.is_empty());
@@ -77,7 +77,10 @@ fn directions(spec: &Fields<'_>, problems: &mut Problems) -> BTreeSet<Direction>
                 .filter(|direction| *direction == Direction::Ingress || has_egress)
                 .collect()
         }
-        Ok(types) => types,
+        Ok(types) => {
+            direction::warn_of_idle_rules(spec, &types, remarks);
+            types
+        }
         Err(problem) => {
             problems.0.push(problem);
             Direction::ALL.into()
@@ -91,11 +94,7 @@ fn rules(
     namespace: &NamespaceName,
     remarks: &mut Remarks,
 ) -> Vec<Rule> {
-    let name = match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    };
-    let items = match spec.items(name) {
+    let items = match spec.items(direction::rule_list(direction)) {
         Ok(items) => items,
         Err(problem) => {
             remarks.error(problem, "the policy allows nothing in this direction");
@@ -165,7 +164,7 @@ fn port(fields: &Fields<'_>) -> Result<(Protocol, Option<Port>), Problem> {
     if let Some(problem) = fields.unknown(&["protocol", "port", "endPort"]).pop() {
         return Err(problem);
     }
-    let protocol = fields.field("protocol").map_or(Ok(Protocol::TCP), |field| protocol(&field))?;
+    let protocol = fields.field("protocol").map_or(Ok(Protocol::TCP), |field| ports::protocol(&field))?;
     let port = fields.field("port").map(|field| ports::kubernetes(&field)).transpose()?;
     let Some(end) = fields.field("endPort") else { return Ok((protocol, port)) };
     let last = ports::number(&end)?;
@@ -175,15 +174,5 @@ fn port(fields: &Fields<'_>) -> Result<(Protocol, Option<Port>), Problem> {
         }
         Some(Port::Number(_)) => Err(end.problem("endPort must not be less than port")),
         Some(Port::Named(_)) | None => Err(end.problem("endPort needs a port by number beside it")),
-    }
-}
-
-/// A protocol as Kubernetes writes it.
-pub(super) fn protocol(field: &Field<'_>) -> Result<Protocol, Problem> {
-    match field.text()? {
-        "TCP" => Ok(Protocol::TCP),
-        "UDP" => Ok(Protocol::UDP),
-        "SCTP" => Ok(Protocol::SCTP),
-        other => Err(field.problem(format!("{other:?} is no protocol of this API; use TCP, UDP or SCTP"))),
     }
 }

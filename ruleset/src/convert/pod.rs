@@ -4,7 +4,6 @@ mod address;
 
 use super::{
     field::{Field, Fields, Problem, Problems},
-    kubernetes_network_policy::protocol,
     labels::{self, NAMESPACE, ORCHESTRATOR, SERVICE_ACCOUNT},
     ports,
     remark::Remarks,
@@ -101,6 +100,6 @@ fn named_port(field: &Field<'_>) -> Result<Option<NamedPort>, Problem> {
     let fields = field.fields()?;
     let Some(name) = fields.text("name")?.filter(|name| !name.is_empty()) else { return Ok(None) };
     let number = fields.field("containerPort").ok_or_else(|| fields.problem("containerPort is missing"))?;
-    let protocol = fields.field("protocol").map_or(Ok(Protocol::TCP), |field| protocol(&field))?;
+    let protocol = fields.field("protocol").map_or(Ok(Protocol::TCP), |field| ports::protocol(&field))?;
     Ok(Some(NamedPort { name: PortName::new(name), protocol, port: ports::number(&number)? }))
 }

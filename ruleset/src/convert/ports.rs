@@ -1,10 +1,11 @@
-//! Ports of rules and containers.
+//! Ports of rules and containers, and the protocols that have them.
 
 use super::field::{Field, Problem};
 use crate::{
     manifest::node::Value,
     name::PortName,
     port::{Port, PortRange},
+    protocol::Protocol,
 };
 
 /// The longest name of a port that Calico's API admits, in bytes.
@@ -38,6 +39,16 @@ pub(super) fn kubernetes(field: &Field<'_>) -> Result<Port, Problem> {
 pub(super) fn number(field: &Field<'_>) -> Result<u16, Problem> {
     let port = u16::try_from(field.integer()?).ok().filter(|port| *port > 0);
     port.ok_or_else(|| field.problem("must be a port number, 1 to 65535"))
+}
+
+/// A protocol as Kubernetes writes it.
+pub(super) fn protocol(field: &Field<'_>) -> Result<Protocol, Problem> {
+    match field.text()? {
+        "TCP" => Ok(Protocol::TCP),
+        "UDP" => Ok(Protocol::UDP),
+        "SCTP" => Ok(Protocol::SCTP),
+        other => Err(field.problem(format!("{other:?} is no protocol of this API; use TCP, UDP or SCTP"))),
+    }
 }
 
 fn number_or_name(field: &Field<'_>, text: &str) -> Result<Port, Problem> {

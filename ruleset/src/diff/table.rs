@@ -93,7 +93,10 @@ impl<T, C> Default for Changes<T, C> {
     }
 }
 
-fn chain_changes(applied: &Table, desired: &Table) -> Option<Changes<Chain, (Arc<Chain>, Arc<Chain>)>> {
+/// Two versions of a chain.
+type Versions = (Arc<Chain>, Arc<Chain>);
+
+fn chain_changes(applied: &Table, desired: &Table) -> Option<Changes<Chain, Versions>> {
     let mut changes = Changes::default();
     for item in applied.chains.diff(&desired.chains) {
         match item {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    file::{File, Placed},
+    file::{File, Placed, Version},
     review,
 };
 use crate::{
@@ -98,6 +98,11 @@ impl Directory {
         ));
         findings.sort();
         findings
+    }
+
+    /// Files whose present text cannot be read as a whole; the findings say why, and what of them is in force.
+    pub fn unreadable_files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter_map(|(name, file)| (file.version != Version::Present).then_some(&**name))
     }
 
     /// Where an object stands; `None` for one that is implied.

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Levels of lists and maps in a document.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 128;
 
 /// Values in a document.
 const MAX_NODES: usize = 8_000_000;

@@ -42,7 +42,13 @@ struct UsedSet {
 
 impl AddressSets {
     /// The pod or network set now has these labels and parents and gives these members.
-    pub(super) fn set_owner(&mut self, key: ResourceKey, labels: Labels, parents: Vec<Parent>, owner: Owner) {
+    pub(super) fn set_owner(
+        &mut self,
+        key: ResourceKey,
+        labels: &Labels,
+        parents: Vec<Parent>,
+        owner: Owner,
+    ) {
         let id = *self.items.entry(key).or_insert_with(|| self.matching.new_item());
         let old = self.owners.insert(id, owner).unwrap_or_default();
         let slots: Vec<SelectorSlot> = self.matching.selectors(id).collect();

@@ -61,7 +61,7 @@ impl Resolver {
         match pod.state {
             PodState::Active if pod.node.is_some() => {
                 let owner = Owner::of_pod(&pod.addresses, pod.ports.clone());
-                self.address_sets.set_owner(key, pod.labels.clone(), parents(&pod), owner);
+                self.address_sets.set_owner(key, &pod.labels, parents(&pod), owner);
             }
             PodState::Active | PodState::HostNetwork | PodState::Finished | PodState::Unintelligible => {
                 self.address_sets.remove_owner(&key);
@@ -97,7 +97,7 @@ impl Resolver {
         let parents = key.namespace.clone().map(Parent::Namespace).into_iter().collect();
         self.address_sets.set_owner(
             ResourceKey::NetworkSet(key),
-            labels,
+            &labels,
             parents,
             Owner::of_network_set(nets),
         );
@@ -155,7 +155,7 @@ impl Resolver {
         for name in pods {
             match self.pods.endpoint(&name) {
                 Some((pod, _)) if pod.state == PodState::Active => {
-                    self.subjects.set_pod(&name, pod.labels.clone(), parents(pod));
+                    self.subjects.set_pod(&name, &pod.labels, parents(pod));
                 }
                 Some(_) | None => self.subjects.remove_pod(&name),
             }

@@ -26,16 +26,18 @@ impl<Id> Default for LabelIndex<Id> {
 }
 
 impl<Id: Copy + Ord> LabelIndex<Id> {
-    /// Enters an id under each of its labels.
-    pub(super) fn insert(&mut self, id: Id, labels: &Labels) {
-        for (key, value) in labels.iter() {
-            let by_value = self
-                .by_key
-                .entry(Arc::clone(key))
-                .or_insert_with(|| ByValue { count: 0, ids: BTreeMap::new() });
-            let added = by_value.ids.entry(Arc::clone(value)).or_default().insert(id);
-            by_value.count += usize::from(added);
-        }
+    /// Enters an id under each of its labels. Returns the labels, now sharing their texts with all equal ones in the index.
+    pub(super) fn insert(&mut self, id: Id, labels: &Labels) -> Labels {
+        let shared = labels.iter().map(|(key, value)| {
+            let entry = self.by_key.entry(Arc::clone(key));
+            let key = Arc::clone(entry.key());
+            let by_value = entry.or_insert_with(|| ByValue { count: 0, ids: BTreeMap::new() });
+            let entry = by_value.ids.entry(Arc::clone(value));
+            let value = Arc::clone(entry.key());
+            by_value.count += usize::from(entry.or_default().insert(id));
+            (key, value)
+        });
+        shared.collect()
     }
 
     /// Takes an id out from under each of its labels.

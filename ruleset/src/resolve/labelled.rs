@@ -1,6 +1,6 @@
 //! Objects with labels of their own and labels that they inherit.
 //!
-//! Inherited labels stand once, at the parent, whatever the number of its children. Lookup order: own labels, then those of each parent in the order in
+//! Inherited labels stand once, at the parent, whatever the number of its children, and equal texts stand once in memory. Lookup order: own labels, then those of each parent in the order in
 //! which the child names them; a parent that does not exist lends nothing.
 
 use std::{
@@ -44,7 +44,7 @@ pub(super) struct Labelled {
     items: BTreeMap<ItemId, Item>,
     own: LabelIndex<ItemId>,
     parent_ids: HashMap<Parent, ParentId>,
-    parents: HashMap<ParentId, ParentLabels>,
+    parents: BTreeMap<ParentId, ParentLabels>,
     inherited: LabelIndex<ParentId>,
     last_parent: u32,
 }
@@ -64,8 +64,8 @@ struct ParentLabels {
 
 impl Labelled {
     /// The item now has these labels and parents. Tells whether that is news.
-    pub(super) fn set_item(&mut self, id: ItemId, labels: Labels, parents: Vec<Parent>) -> bool {
-        if self.items.get(&id).is_some_and(|item| item.labels == labels && item.parents == parents) {
+    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: Vec<Parent>) -> bool {
+        if self.items.get(&id).is_some_and(|item| item.labels == *labels && item.parents == parents) {
             return false;
         }
         self.remove_item(id);
@@ -73,7 +73,7 @@ impl Labelled {
         for parent in &parent_ids {
             self.parents.entry(*parent).or_default().children.insert(id);
         }
-        self.own.insert(id, &labels);
+        let labels = self.own.insert(id, labels);
         self.items.insert(id, Item { labels, parents, parent_ids });
         true
     }
@@ -101,10 +101,7 @@ impl Labelled {
         if let Some(old) = &entry.labels {
             self.inherited.remove(id, old);
         }
-        if let Some(new) = &labels {
-            self.inherited.insert(id, new);
-        }
-        entry.labels = labels;
+        entry.labels = labels.map(|labels| self.inherited.insert(id, &labels));
         let children = entry.children.iter().copied().collect();
         self.forget_if_unused(parent, id);
         children
@@ -112,13 +109,18 @@ impl Labelled {
 
     /// A lookup of the effective labels of an item.
     pub(super) fn lookup<'a>(&'a self, id: ItemId) -> impl Fn(&str) -> Option<&'a str> {
-        let layers: Vec<&'a Labels> = self.layers(id).collect();
-        move |key| layers.iter().find_map(|labels| labels.get(key)).map(|value| &**value)
+        let item = self.items.get(&id);
+        move |key| {
+            let item = item?;
+            let inherited = || self.lent_to(item).find_map(|labels| labels.get(key));
+            item.labels.get(key).or_else(inherited).map(|value| &**value)
+        }
     }
 
     /// All labels of an item, own and inherited.
     pub(super) fn labels(&self, id: ItemId) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-        self.layers(id).flat_map(Labels::iter)
+        let item = self.items.get(&id).into_iter();
+        item.flat_map(|item| std::iter::once(&item.labels).chain(self.lent_to(item))).flat_map(Labels::iter)
     }
 
     /// Items among which are all those that can meet the restrictions, found by whichever label leaves fewest.
@@ -157,11 +159,9 @@ impl Labelled {
         cost
     }
 
-    fn layers(&self, id: ItemId) -> impl Iterator<Item = &Labels> {
-        let item = self.items.get(&id);
-        let parents = item.into_iter().flat_map(|item| &item.parent_ids);
-        let inherited = parents.filter_map(|parent| self.parents.get(parent)?.labels.as_ref());
-        item.map(|item| &item.labels).into_iter().chain(inherited)
+    /// What the parents lend, in order of precedence.
+    fn lent_to(&self, item: &Item) -> impl Iterator<Item = &Labels> {
+        item.parent_ids.iter().filter_map(|parent| self.parents.get(parent)?.labels.as_ref())
     }
 
     fn parent_id(&mut self, parent: &Parent) -> ParentId {

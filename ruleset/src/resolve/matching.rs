@@ -52,7 +52,7 @@ impl Matching {
     }
 
     /// The item now has these labels and inherits from these parents.
-    pub(super) fn set_item(&mut self, id: ItemId, labels: Labels, parents: Vec<Parent>) -> Vec<Change> {
+    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: Vec<Parent>) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.labelled.set_item(id, labels, parents) {
             self.judge(id, &mut changes);

@@ -35,7 +35,7 @@ pub(super) struct Touched {
 
 impl Subjects {
     /// The endpoint now has these labels and parents.
-    pub(super) fn set_pod(&mut self, pod: &ObjectName, labels: Labels, parents: Vec<Parent>) {
+    pub(super) fn set_pod(&mut self, pod: &ObjectName, labels: &Labels, parents: Vec<Parent>) {
         let id = *self.items.entry(pod.clone()).or_insert_with(|| self.matching.new_item());
         self.pods.insert(id, pod.clone());
         let changes = self.matching.set_item(id, labels, parents);

@@ -6,14 +6,13 @@ use crate::{
     address::{Family, PerFamily},
     compile::Options,
     name::{NodeName, ObjectName},
-    packet::Payload,
     resource::{Pod, PodState, Resource, ResourceKey},
     store::Store,
     verdict::{
         Answer, Decision, Flow, FlowError, Peer, Verdict,
         end::{self, End, Owner},
         node::Node,
-        route::{Crossing, Route},
+        route::Route,
     },
 };
 
@@ -66,37 +65,32 @@ impl Cluster {
 
     /// What becomes of a flow.
     pub fn verdict(&self, flow: &Flow) -> Result<Answer, FlowError> {
-        let payload = flow.payload()?;
-        let (from, to) = (End::of(&flow.from, self)?, End::of(&flow.to, self)?);
-        if let (Owner::Loopback, Peer::Address(address)) = (&from.owner, &flow.from) {
-            return Err(FlowError::LoopbackSender(*address));
-        }
+        let (from, to) = self.ends(flow)?;
         match Route::between(&from, &to) {
             Route::Loopback => Ok(Answer::of(vec![Decision::loopback(from.pod().cloned())])),
             Route::NoPolicy => Ok(Answer::of(vec![Decision::no_policy()])),
             Route::Hooks(crossings) => {
-                let (source, destination) = end::addresses(flow, &from, &to)?;
-                self.cross(&crossings, source, destination, payload).map(Answer::of)
+                let header = end::header(flow, &from, &to)?;
+                let mut path = Vec::new();
+                for crossing in crossings {
+                    path.extend(self.node(&crossing.node)?.judge(&crossing, header));
+                    if path.iter().any(|decision: &Decision| decision.verdict == Verdict::Deny) {
+                        break;
+                    }
+                }
+                Ok(Answer::of(path))
             }
         }
     }
 
-    /// The decisions at each hook, up to the one that drops the packet.
-    fn cross(
-        &self,
-        crossings: &[Crossing],
-        source: IpAddr,
-        destination: IpAddr,
-        payload: Payload,
-    ) -> Result<Vec<Decision>, FlowError> {
-        let mut path = Vec::new();
-        for crossing in crossings {
-            path.extend(self.node(&crossing.node)?.judge(crossing, source, destination, payload));
-            if path.iter().any(|decision: &Decision| decision.verdict == Verdict::Deny) {
-                break;
-            }
+    /// Who the ends of a flow are, if the question makes sense.
+    pub(super) fn ends(&self, flow: &Flow) -> Result<(End, End), FlowError> {
+        flow.payload()?;
+        let (from, to) = (End::of(&flow.from, self)?, End::of(&flow.to, self)?);
+        match (&from.owner, &flow.from) {
+            (Owner::Loopback, Peer::Address(address)) => Err(FlowError::LoopbackSender(*address)),
+            (_, _) => Ok((from, to)),
         }
-        Ok(path)
     }
 
     /// Whether a Node object or a pod names the node.
@@ -109,7 +103,8 @@ impl Cluster {
         &self.store
     }
 
-    fn node(&self, name: &NodeName) -> Result<&Node, FlowError> {
+    /// The node, compiled now if it was not yet.
+    pub(super) fn node(&self, name: &NodeName) -> Result<&Node, FlowError> {
         let known = self.nodes.get(name).ok_or_else(|| FlowError::UnknownNode(name.clone()))?;
         Ok(known.compiled.get_or_init(|| Node::new(name, &self.store, &self.options)))
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::{
     address::{Family, PerFamily},
     name::{NodeName, ObjectName},
-    verdict::{Flow, FlowError, Peer, cluster::Cluster},
+    verdict::{Cluster, Flow, FlowError, Peer, route::Header},
 };
 
 /// An end of a flow.
@@ -71,6 +71,12 @@ impl End {
     fn families(&self) -> impl Iterator<Item = Family> {
         Family::ALL.into_iter().filter(|family| self.addresses.get(*family).is_some())
     }
+}
+
+/// What rules see of the first packet of a flow between two ends.
+pub(super) fn header(flow: &Flow, from: &End, to: &End) -> Result<Header, FlowError> {
+    let (source, destination) = addresses(flow, from, to)?;
+    Ok(Header { source, destination, payload: flow.payload()? })
 }
 
 /// Source and destination of a flow between two ends, of one family: the one it names; else IPv4 if both ends have it; else IPv6.

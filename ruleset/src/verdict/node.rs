@@ -1,7 +1,5 @@
 //! One node of the cluster: its policy and its ruleset, and what the ruleset makes of a packet.
 
-use std::net::IpAddr;
-
 use crate::{
     compile::{self, Options},
     evaluate::evaluate,
@@ -10,10 +8,14 @@ use crate::{
     links::InterfacePrefix,
     name::{InterfaceName, NodeName, ObjectName},
     nft::{Hook, Ruleset},
-    packet::{Packet, Payload, Tracking},
+    packet::{Packet, Tracking},
+    policy::{Direction, PolicyKey},
     resolve::Resolver,
     store::Store,
-    verdict::{Decision, route::Crossing},
+    verdict::{
+        Decision, Miss, miss,
+        route::{Crossing, Header},
+    },
 };
 
 /// The policy of a node as its agent would program it.
@@ -39,15 +41,27 @@ impl Node {
     }
 
     /// What the node decides about a packet that crosses it, in order.
-    pub(super) fn judge(
+    pub(super) fn judge(&self, crossing: &Crossing, header: Header) -> Vec<Decision> {
+        Decision::of(&evaluate(&self.ruleset, &self.packet(crossing, header)), crossing)
+    }
+
+    /// Why no rule of these policies matched a packet that crosses the node.
+    pub(super) fn misses(
         &self,
         crossing: &Crossing,
-        source: IpAddr,
-        destination: IpAddr,
-        payload: Payload,
-    ) -> Vec<Decision> {
+        header: Header,
+        direction: Direction,
+        policies: &[PolicyKey],
+    ) -> Vec<Miss> {
+        let packet = self.packet(crossing, header);
+        let table = self.ruleset.table(packet.family());
+        let policies = policies.iter().filter_map(|key| self.policy.policies.get(key));
+        policies.flat_map(|policy| miss::of_policy(policy, direction, &packet, table)).collect()
+    }
+
+    fn packet(&self, crossing: &Crossing, Header { source, destination, payload }: Header) -> Packet {
         let network = |side: Hook| (crossing.hook != side).then(|| self.uplink.clone());
-        let packet = Packet {
+        Packet {
             hook: crossing.hook,
             in_interface: self.interface(crossing.sender.as_ref()).or_else(|| network(Hook::Output)),
             out_interface: self.interface(crossing.receiver.as_ref()).or_else(|| network(Hook::Input)),
@@ -55,8 +69,7 @@ impl Node {
             destination,
             payload,
             tracking: Tracking::New,
-        };
-        Decision::of(&evaluate(&self.ruleset, &packet), crossing)
+        }
     }
 
     fn interface(&self, pod: Option<&ObjectName>) -> Option<InterfaceName> {

@@ -1,8 +1,11 @@
 //! The hooks at which policy sees the first packet of a flow.
 
+use std::net::IpAddr;
+
 use crate::{
     name::{NodeName, ObjectName},
     nft::Hook,
+    packet::Payload,
     verdict::end::{End, Owner},
 };
 
@@ -28,6 +31,17 @@ pub(super) struct Crossing {
     pub(super) receiver: Option<ObjectName>,
     /// The hook.
     pub(super) hook: Hook,
+}
+
+/// What rules see of the first packet besides its interfaces. The same at every hook: nothing is translated on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Source address.
+    pub(super) source: IpAddr,
+    /// Destination address.
+    pub(super) destination: IpAddr,
+    /// What it carries.
+    pub(super) payload: Payload,
 }
 
 impl Route {
@@ -64,7 +78,12 @@ impl Route {
 }
 
 impl Crossing {
-    fn new(node: &NodeName, sender: Option<&ObjectName>, receiver: Option<&ObjectName>, hook: Hook) -> Self {
+    pub(super) fn new(
+        node: &NodeName,
+        sender: Option<&ObjectName>,
+        receiver: Option<&ObjectName>,
+        hook: Hook,
+    ) -> Self {
         Self { node: node.clone(), sender: sender.cloned(), receiver: receiver.cloned(), hook }
     }
 }

@@ -46,9 +46,9 @@ fn table(family: Family) -> BoxedStrategy<Table> {
     let hooks = [Hook::Input, Hook::Forward, Hook::Output];
     let bases = hooks.map(|hook| {
         let base = Some(BaseChain { hook, priority: hook.number() as i32 * 9 - 19 });
-        chain(family, ChainName::new(format!("base-{hook}")), base, layer(0))
+        chain(family, ChainName::new(format!("base-{hook}")), base, &layer(0))
     });
-    let chains = chain_names().enumerate().map(|(place, name)| chain(family, name, None, layer(place + 1)));
+    let chains = chain_names().enumerate().map(|(place, name)| chain(family, name, None, &layer(place + 1)));
     let chains = chains.chain(bases).map(|chain| proptest::option::weighted(0.8, chain)).collect::<Vec<_>>();
     let sets = sets(family).into_iter().map(|set| proptest::option::weighted(0.8, set)).collect::<Vec<_>>();
     (chains, sets)
@@ -70,8 +70,8 @@ fn layer(next: usize) -> Layer {
     }
 }
 
-fn chain(family: Family, name: ChainName, base: Option<BaseChain>, layer: Layer) -> BoxedStrategy<Chain> {
-    let rules = vec(rule::rule(family, &layer), 0..6);
+fn chain(family: Family, name: ChainName, base: Option<BaseChain>, layer: &Layer) -> BoxedStrategy<Chain> {
+    let rules = vec(rule::rule(family, layer), 0..6);
     rules.prop_map(move |rules| Chain { name: name.clone(), base, rules }).boxed()
 }
 

@@ -48,17 +48,19 @@ fn number(rng: &mut Rng, vocabulary: &mut Vocabulary) -> u16 {
     number
 }
 
-/// Whether a rule may give ports by number.
+/// Which ports a rule may give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numbers {
-    /// Its protocol has ports.
-    Allowed,
-    /// It has none, or the rule names none.
-    Forbidden,
+pub enum Ports {
+    /// Any: its protocol has ports.
+    Any,
+    /// By name only: it gives no protocol.
+    Named,
+    /// None: its protocol has no ports.
+    None,
 }
 
-fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, numbers: Numbers) -> Value {
-    if numbers == Numbers::Forbidden || rng.chance(25) {
+fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, ports: Ports) -> Value {
+    if ports == Ports::Named || rng.chance(25) {
         return (*rng.pick(&PORT_NAMES)).into();
     }
     let (one, other) = (number(rng, vocabulary), number(rng, vocabulary));
@@ -70,7 +72,7 @@ fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, numbers: Numbers) -> Value {
 }
 
 /// Conditions on one end; most are absent.
-pub fn generate(rng: &mut Rng, vocabulary: &mut Vocabulary, numbers: Numbers, validity: Validity) -> Value {
+pub fn generate(rng: &mut Rng, vocabulary: &mut Vocabulary, ports: Ports, validity: Validity) -> Value {
     let mut entity = json!({});
     if rng.chance(25) {
         entity["nets"] = rng.list(0, 4, |rng| net(rng, vocabulary)).into();
@@ -97,12 +99,16 @@ pub fn generate(rng: &mut Rng, vocabulary: &mut Vocabulary, numbers: Numbers, va
         }
         entity["serviceAccounts"] = accounts;
     }
-    let likely = if numbers == Numbers::Allowed { 35 } else { 8 };
+    let likely = match ports {
+        Ports::Any => 35,
+        Ports::Named => 8,
+        Ports::None => 0,
+    };
     if rng.chance(likely) {
-        entity["ports"] = rng.list(1, 4, |rng| port(rng, vocabulary, numbers)).into();
+        entity["ports"] = rng.list(1, 4, |rng| port(rng, vocabulary, ports)).into();
     }
     if rng.chance(likely / 3) {
-        entity["notPorts"] = rng.list(1, 3, |rng| port(rng, vocabulary, numbers)).into();
+        entity["notPorts"] = rng.list(1, 3, |rng| port(rng, vocabulary, ports)).into();
     }
     if validity == Validity::Mixed && rng.chance(6) {
         spoil(rng, &mut entity);
@@ -113,13 +119,13 @@ pub fn generate(rng: &mut Rng, vocabulary: &mut Vocabulary, numbers: Numbers, va
 /// Puts something into an entity that cannot be understood.
 fn spoil(rng: &mut Rng, entity: &mut Value) {
     match rng.between(1, 9) {
-        1 => push(entity, "nets", *rng.pick(&["10.0.0.0/33", "nonsense", ""])),
-        2 => push(entity, "notNets", *rng.pick(&["10.0.0.0/33", "nonsense"])),
+        1 => push(entity, "nets", rng.word(&["10.0.0.0/33", "nonsense", ""])),
+        2 => push(entity, "notNets", rng.word(&["10.0.0.0/33", "nonsense"])),
         3 => entity["selector"] = (*rng.pick(&["app =", "app == b", "has(app", "app == 'a'\n"])).into(),
         4 => entity["notSelector"] = "!".into(),
         5 => entity["namespaceSelector"] = "name in (a)".into(),
-        6 => push(entity, "ports", *rng.pick(&["90:80", "a b", "70000"])),
-        7 => push(entity, "notPorts", *rng.pick(&["90:80", "a b"])),
+        6 => push(entity, "ports", rng.word(&["90:80", "a b", "70000"])),
+        7 => push(entity, "notPorts", rng.word(&["90:80", "a b"])),
         8 => entity["services"] = json!({"name": "s", "namespace": "default"}),
         _ => entity["unheardOf"] = true.into(),
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Rng, Validity,
-    entity::{self, Numbers},
+    entity::{self, Ports},
     kubernetes,
     selectors::{Of, calico},
     vocabulary::{NAMESPACES, TIERS, Vocabulary},
@@ -129,10 +129,10 @@ fn rule(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value
     let mut rule = Map::new();
     let action = *rng.pick(&["Allow", "Allow", "Allow", "Deny", "Deny", "Pass", "Log"]);
     rule.insert("action".to_owned(), action.into());
-    let numbers = traffic(rng, &mut rule);
+    let ports = traffic(rng, &mut rule);
     for field in ["source", "destination"] {
         if rng.chance(45) {
-            rule.insert(field.to_owned(), entity::generate(rng, vocabulary, numbers, validity));
+            rule.insert(field.to_owned(), entity::generate(rng, vocabulary, ports, validity));
         }
     }
     if validity == Validity::Mixed && rng.chance(5) {
@@ -151,7 +151,7 @@ fn rule(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value
 }
 
 /// Protocol, ICMP and IP version, as they may stand together.
-fn traffic(rng: &mut Rng, rule: &mut Map<String, Value>) -> Numbers {
+fn traffic(rng: &mut Rng, rule: &mut Map<String, Value>) -> Ports {
     let mut set = |field: &str, value: Value| drop(rule.insert(field.to_owned(), value));
     let icmp = |rng: &mut Rng| match (*rng.pick(&[0_u8, 3, 8, 128, 135]), *rng.pick(&[0_u8, 1, 255])) {
         (kind, _) if rng.chance(50) => json!({"type": kind}),
@@ -175,7 +175,7 @@ fn traffic(rng: &mut Rng, rule: &mut Map<String, Value>) -> Numbers {
             if rng.chance(10) {
                 set("ipVersion", rng.pick(&[4, 6]).to_owned().into());
             }
-            return Numbers::Allowed;
+            return Ports::Any;
         }
         7 => {
             let (protocol, version) =
@@ -205,5 +205,5 @@ fn traffic(rng: &mut Rng, rule: &mut Map<String, Value>) -> Numbers {
         11 => set("ipVersion", rng.pick(&[4, 6]).to_owned().into()),
         _ => {}
     }
-    Numbers::Forbidden
+    if rule.contains_key("protocol") { Ports::None } else { Ports::Named }
 }

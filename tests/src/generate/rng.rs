@@ -36,6 +36,11 @@ impl Rng {
         &several[self.between(0, several.len() - 1)]
     }
 
+    /// One of several words.
+    pub fn word(&mut self, several: &[&'static str]) -> &'static str {
+        several[self.between(0, several.len() - 1)]
+    }
+
     /// So many values, made one by one.
     pub fn list<T>(&mut self, least: usize, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
         (0..self.between(least, most)).map(|_| make(self)).collect()

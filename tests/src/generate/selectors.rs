@@ -78,7 +78,7 @@ fn key(rng: &mut Rng, of: Of) -> &'static str {
         Of::Namespaces => &["projectcalico.org/name", "kubernetes.io/metadata.name"],
         Of::Accounts => &["projectcalico.org/name"],
     };
-    if rng.chance(15) { *rng.pick(special) } else { *rng.pick(&KEYS) }
+    if rng.chance(15) { rng.word(special) } else { rng.word(&KEYS) }
 }
 
 fn value(rng: &mut Rng, of: Of) -> &'static str {
@@ -87,7 +87,7 @@ fn value(rng: &mut Rng, of: Of) -> &'static str {
         Of::Namespaces => &NAMESPACES,
         Of::Accounts => &ACCOUNTS,
     };
-    if rng.chance(20) { *rng.pick(special) } else { *rng.pick(&VALUES) }
+    if rng.chance(20) { rng.word(special) } else { rng.word(&VALUES) }
 }
 
 /// A valid label selector of the Kubernetes API.
@@ -114,5 +114,5 @@ pub fn kubernetes(rng: &mut Rng, of: Of) -> Value {
 }
 
 fn kubernetes_key(rng: &mut Rng, of: Of) -> &'static str {
-    if of == Of::Namespaces && rng.chance(25) { "kubernetes.io/metadata.name" } else { *rng.pick(&KEYS) }
+    if of == Of::Namespaces && rng.chance(25) { "kubernetes.io/metadata.name" } else { rng.word(&KEYS) }
 }

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 /// The objects with everything taken away, piece by piece, without which the failure remains: whole objects, then rules, list entries and fields.
-pub fn shrink(objects: &[Value], fails: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub fn shrink(objects: &[Value], mut fails: impl FnMut(&[Value]) -> bool) -> Vec<Value> {
     let mut smallest = objects.to_vec();
     loop {
         let before = smallest.clone();
-        shrink_objects(&mut smallest, &fails);
+        shrink_objects(&mut smallest, &mut fails);
         for index in 0..smallest.len() {
-            shrink_fields(&mut smallest, index, &fails);
+            shrink_fields(&mut smallest, index, &mut fails);
         }
         if smallest == before {
             return smallest;
@@ -17,7 +17,7 @@ pub fn shrink(objects: &[Value], fails: impl Fn(&[Value]) -> bool) -> Vec<Value>
     }
 }
 
-fn shrink_objects(objects: &mut Vec<Value>, fails: &impl Fn(&[Value]) -> bool) {
+fn shrink_objects(objects: &mut Vec<Value>, fails: &mut impl FnMut(&[Value]) -> bool) {
     let mut index = objects.len();
     while index > 0 {
         index -= 1;
@@ -29,11 +29,11 @@ fn shrink_objects(objects: &mut Vec<Value>, fails: &impl Fn(&[Value]) -> bool) {
 }
 
 /// Takes one node after the other out of an object, outer nodes first; what names the object stays.
-fn shrink_fields(objects: &mut [Value], index: usize, fails: &impl Fn(&[Value]) -> bool) {
+fn shrink_fields(objects: &mut [Value], index: usize, fails: &mut impl FnMut(&[Value]) -> bool) {
     let mut next = 0;
     loop {
         let mut paths = Vec::new();
-        paths_of(&objects[index], String::new(), &mut paths);
+        paths_of(&objects[index], "", &mut paths);
         let Some(path) = paths.get(next) else { return };
         let whole = objects[index].clone();
         remove(&mut objects[index], path);
@@ -45,20 +45,20 @@ fn shrink_fields(objects: &mut [Value], index: usize, fails: &impl Fn(&[Value]) 
 }
 
 /// JSON pointers of everything that may go, outer nodes before inner ones, later entries of lists before earlier ones.
-fn paths_of(value: &Value, path: String, paths: &mut Vec<String>) {
+fn paths_of(value: &Value, path: &str, paths: &mut Vec<String>) {
     const KEPT: [&str; 5] = ["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace"];
-    if !path.is_empty() && !KEPT.contains(&path.as_str()) {
-        paths.push(path.clone());
+    if !path.is_empty() && !KEPT.contains(&path) {
+        paths.push(path.to_owned());
     }
     match value {
         Value::Object(fields) => {
             for (key, field) in fields {
-                paths_of(field, format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), paths);
+                paths_of(field, &format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), paths);
             }
         }
         Value::Array(entries) => {
             for (index, entry) in entries.iter().enumerate().rev() {
-                paths_of(entry, format!("{path}/{index}"), paths);
+                paths_of(entry, &format!("{path}/{index}"), paths);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -1,7 +1,7 @@
 //! Raw sockets in one namespace: one to send from per family, one to watch with per family and protocol.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     io,
     net::{IpAddr, SocketAddr},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
@@ -53,10 +53,10 @@ impl Home {
 
     /// Watches for a protocol from now on.
     pub fn watch(&mut self, namespace: &Namespace, family: Family, protocol: Protocol) -> Result<()> {
-        if !self.watchers.contains_key(&(family, protocol)) {
+        if let Entry::Vacant(place) = self.watchers.entry((family, protocol)) {
             let watcher = namespace.run(|| raw(family, protocol.0.into()))?;
             setsockopt(&watcher, sockopt::RcvBufForce, &BUFFER).context("receive buffer")?;
-            self.watchers.insert((family, protocol), watcher);
+            place.insert(watcher);
         }
         Ok(())
     }

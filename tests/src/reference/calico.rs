@@ -81,42 +81,42 @@ pub fn inherited(selector: Field<Selector>, prefix: &str, bearer: Option<&str>) 
 /// Reads a policy; one without namespace is a GlobalNetworkPolicy.
 pub fn read(object: &Value, namespace: Option<String>) -> Policy {
     let spec = &object["spec"];
-    let lists = ["ingress", "egress"].map(|field| Field::of(spec, field, |list| list.as_array().cloned()));
+    let lists = ["ingress", "egress"].map(|field| List::of(spec, field, |rule| Some(rule.clone())));
     let tier = Field::of(spec, "tier", text);
     let order = Field::of(spec, "order", Value::as_f64);
     let types = List::of(spec, "types", text);
     let types_understood = types.0.iter().all(|kind| matches!(kind.as_deref(), Some("Ingress" | "Egress")));
-    let rules = |list: &Field<Vec<Value>>| {
-        list.known()
-            .into_iter()
-            .flatten()
-            .map(|rule| read_rule(rule, namespace.as_deref()))
-            .collect::<Vec<_>>()
+    let rules = |list: &List<Value>| {
+        let read =
+            |rule: &Option<Value>| read_rule(rule.as_ref().unwrap_or(&Value::Null), namespace.as_deref());
+        list.0.iter().map(read).collect::<Vec<_>>()
     };
     let (ingress, egress) = (rules(&lists[0]), rules(&lists[1]));
     // §0 item 6: by the length of the rule lists if types are absent or empty.
-    let by_default = |name: &str| {
-        if name == "Egress" { !egress.is_empty() } else { egress.is_empty() || !ingress.is_empty() }
-    };
+    let [has_ingress, has_egress] = lists.each_ref().map(List::has_entries);
+    let by_default = |name: &str| if name == "Egress" { has_egress } else { has_ingress.or(!has_egress) };
     // §4.2: policies for untracked traffic and for traffic before DNAT do not concern pods, and do not isolate them.
     let concerns_pods = ["doNotTrack", "preDNAT"].iter().all(|field| spec[*field] != true);
     let governs = |name: &str| match types.is_empty() {
         _ if !concerns_pods => Truth::No,
-        true => by_default(name).into(),
+        true => by_default(name),
         false if types.known().any(|kind| kind == name) => Truth::Yes,
         false if !types_understood => Truth::Maybe,
         false => Truth::No,
     };
-    let subject = read_subject(spec, namespace.is_some(), !lists.iter().any(Field::is_doubtful));
+    let directions_in_doubt = types.is_empty() && lists.iter().any(List::is_doubtful);
+    let directions = [governs("Ingress"), governs("Egress")];
+    let subject = read_subject(spec, namespace.is_some());
     Policy {
         kind: if namespace.is_some() { "NetworkPolicy" } else { "GlobalNetworkPolicy" },
         name: name_of(object),
         displaced: tier.is_doubtful() || order.is_doubtful(),
         tier: tier.known().filter(|tier| !tier.is_empty()).cloned().unwrap_or_else(|| "default".to_owned()),
         order: order.known().copied().unwrap_or(f64::INFINITY) + 0.0,
-        doubtful: subject.is_doubtful() || !types_understood,
-        governs_ingress: governs("Ingress"),
-        governs_egress: governs("Egress"),
+        doubtful: directions_in_doubt || subject.is_doubtful() || directions.contains(&Truth::Maybe),
+        directions_in_doubt,
+        governs_ingress: directions[0],
+        governs_egress: directions[1],
         subject: policy::Subject::Calico(subject),
         ingress,
         egress,
@@ -125,7 +125,7 @@ pub fn read(object: &Value, namespace: Option<String>) -> Policy {
 }
 
 /// §2.5. Only pods are judged here, and every pod has a namespace, so that nothing depends on which `all()` the namespace selector rewrites.
-fn read_subject(spec: &Value, namespaced: bool, lists_understood: bool) -> Subject {
+fn read_subject(spec: &Value, namespaced: bool) -> Subject {
     let selector = read_selector(spec, "selector");
     let accounts = read_selector(spec, "serviceAccountSelector");
     // §2.5: beside a service account selector, `all()` of a GlobalNetworkPolicy means all pods that have a service account.
@@ -135,8 +135,8 @@ fn read_subject(spec: &Value, namespaced: bool, lists_understood: bool) -> Subje
         inherited(read_selector(spec, "namespaceSelector"), OF_NAMESPACE, Some(NAMESPACE)),
         inherited(accounts, OF_SERVICE_ACCOUNT, bearer),
     ];
-    let fields = has_only(spec, &FIELDS) && !(namespaced && spec.get("namespaceSelector").is_some());
-    Subject { terms, understood: fields && lists_understood }
+    let understood = has_only(spec, &FIELDS) && !(namespaced && spec.get("namespaceSelector").is_some());
+    Subject { terms, understood }
 }
 
 /// Reads a rule. An action that is no action could be any.

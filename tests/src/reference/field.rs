@@ -71,6 +71,11 @@ impl<T> List<T> {
         self.0.is_empty()
     }
 
+    /// Whether there is an entry; unknown of what is no list.
+    pub fn has_entries(&self) -> Truth {
+        self.any(|_| Truth::Yes)
+    }
+
     /// Whether an entry could not be understood.
     pub fn is_doubtful(&self) -> bool {
         self.0.iter().any(Option::is_none)

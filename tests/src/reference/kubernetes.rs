@@ -35,25 +35,28 @@ impl Subject {
 /// Reads a NetworkPolicy. It stands in tier `default` at order 1000 (§2.3).
 pub fn read(object: &Value) -> Policy {
     let spec = &object["spec"];
-    let lists = ["ingress", "egress"].map(|field| Field::of(spec, field, |list| list.as_array().cloned()));
-    let understood = spec.is_object()
-        && has_only(spec, &["podSelector", "policyTypes", "ingress", "egress"])
-        && !lists.iter().any(Field::is_doubtful);
+    let lists = ["ingress", "egress"].map(|field| List::of(spec, field, |rule| Some(rule.clone())));
+    let understood = has_only(spec, &["podSelector", "policyTypes", "ingress", "egress"]);
     let types = List::of(spec, "policyTypes", text);
     let types_understood = types.0.iter().all(|kind| matches!(kind.as_deref(), Some("Ingress" | "Egress")));
     let pods = Field::of(spec, "podSelector", LabelSelector::read);
     let namespace = namespace_of(object);
-    let rules = |list: &Field<Vec<Value>>, peers| {
-        list.known().into_iter().flatten().map(|rule| read_rule(rule, peers, &namespace)).collect::<Vec<_>>()
+    let rules = |list: &List<Value>, peers| {
+        let read = |rule: &Option<Value>| read_rule(rule.as_ref().unwrap_or(&Value::Null), peers, &namespace);
+        list.0.iter().map(read).collect::<Vec<_>>()
     };
     let (ingress, egress) = (rules(&lists[0], "from"), rules(&lists[1], "to"));
     // §1.4: absent means Ingress, and Egress as well if there are egress rules.
-    let governs = |name: &str, by_default: bool| match types.is_empty() {
-        true => by_default.into(),
+    let governs = |name: &str, by_default: Truth| match types.is_empty() {
+        true => by_default,
         false if types.known().any(|kind| kind == name) => Truth::Yes,
         false if !types_understood => Truth::Maybe,
         false => Truth::No,
     };
+    let directions_in_doubt = types.is_empty() && lists.iter().any(List::is_doubtful);
+    let directions = [governs("Ingress", Truth::Yes), governs("Egress", lists[1].has_entries())];
+    let subject_understood =
+        understood && !pods.is_doubtful() && !pods.known().is_some_and(LabelSelector::is_doubtful);
     Policy {
         kind: "KubernetesNetworkPolicy",
         namespace: Some(namespace),
@@ -61,12 +64,10 @@ pub fn read(object: &Value) -> Policy {
         tier: "default".to_owned(),
         order: 1000.0,
         displaced: false,
-        doubtful: !understood
-            || !types_understood
-            || pods.is_doubtful()
-            || pods.known().is_some_and(LabelSelector::is_doubtful),
-        governs_ingress: governs("Ingress", true),
-        governs_egress: governs("Egress", !egress.is_empty()),
+        doubtful: directions_in_doubt || !subject_understood || directions.contains(&Truth::Maybe),
+        directions_in_doubt,
+        governs_ingress: directions[0],
+        governs_egress: directions[1],
         subject: policy::Subject::Kubernetes(Subject { pods, understood }),
         ingress,
         egress,

@@ -20,6 +20,8 @@ pub struct Policy {
     pub displaced: bool,
     /// Whether part of what says which endpoints and directions it governs could not be understood.
     pub doubtful: bool,
+    /// Whether its directions follow from rule lists of which one could not be understood.
+    pub directions_in_doubt: bool,
     /// Whether it governs ingress.
     pub governs_ingress: Truth,
     /// Whether it governs egress.
@@ -98,17 +100,24 @@ impl Policy {
             Subject::Kubernetes(subject) => subject.selects(pod),
             Subject::Calico(subject) => subject.selects(pod),
         };
-        self.reaches(pod, direction).and(selected)
+        self.directed(direction).and(self.is_in_scope_of(pod)).and(selected)
     }
 
-    /// As [`Self::governs`], whatever the subject says: a policy of a namespace governs no pod of another.
-    pub fn reaches(&self, pod: &Pod, direction: Direction) -> Truth {
-        let directed = match direction {
+    /// Whether the policy could govern this direction of a pod, whatever its subject says: a policy of a namespace governs no pod of another.
+    pub fn reaches(&self, pod: &Pod, direction: Direction) -> bool {
+        let directed = self.directions_in_doubt || self.directed(direction) != Truth::No;
+        directed && self.is_in_scope_of(pod) == Truth::Yes
+    }
+
+    fn directed(&self, direction: Direction) -> Truth {
+        match direction {
             Direction::Ingress => self.governs_ingress,
             Direction::Egress => self.governs_egress,
-        };
-        let in_scope = self.namespace.as_ref().is_none_or(|namespace| *namespace == pod.namespace);
-        directed.and(in_scope.into())
+        }
+    }
+
+    fn is_in_scope_of(&self, pod: &Pod) -> Truth {
+        self.namespace.as_ref().is_none_or(|namespace| *namespace == pod.namespace).into()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{policy::Policy, world::name_of};
+use super::{field::Field, policy::Policy, world::name_of};
 
 /// A tier of policies.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,9 +25,11 @@ impl Tier {
     /// Reads a tier: order 1,000,000 if absent; anything but Pass denies (§1.3).
     pub fn read(object: &Value) -> Self {
         let spec = &object["spec"];
-        let order = match &spec["order"] {
-            Value::Null => Some(1e6),
-            order => order.as_f64(),
+        // An order that is no number is as good as no resource: last.
+        let order = match Field::of(spec, "order", Value::as_f64) {
+            Field::Absent => Some(1e6),
+            Field::Known(order) => Some(order),
+            Field::Doubtful => None,
         };
         Self { name: name_of(object), order, passes: spec["defaultAction"] == "Pass" }
     }

@@ -39,8 +39,7 @@ pub struct Walk<'a> {
 impl Walk<'_> {
     /// What the policies decide.
     pub fn decide(&self) -> Decision {
-        let displaced =
-            |policy: &Policy| policy.displaced && policy.reaches(self.pod, self.direction) != Truth::No;
+        let displaced = |policy: &Policy| policy.displaced && policy.reaches(self.pod, self.direction);
         let mut policies = self.world.tiers.iter().flat_map(|(_, policies)| policies);
         if self.reading == Reading::Most && policies.any(displaced) {
             return Decision::deny("stand-in");
@@ -64,9 +63,10 @@ impl Walk<'_> {
             return if isolated && !passes { Decision::deny("end-of-tier") } else { self.tier(tier + 1) };
         };
         if self.reading == Reading::Most && policy.doubtful {
-            return match policy.reaches(self.pod, self.direction) {
-                Truth::No => self.policy(tier, index + 1, isolated),
-                Truth::Maybe | Truth::Yes => Decision::deny("stand-in"),
+            return if policy.reaches(self.pod, self.direction) {
+                Decision::deny("stand-in")
+            } else {
+                self.policy(tier, index + 1, isolated)
             };
         }
         match policy.governs(self.pod, self.direction) {

@@ -8,7 +8,7 @@ use netlink_packet_route::{
     route::{RouteMessage, RouteScope},
 };
 use nix::sched::{CloneFlags, unshare};
-use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use super::*;
 
@@ -211,17 +211,15 @@ fn routes_that_say_nothing_about_a_pod_are_left_out() {
 
 #[test]
 fn a_port_that_leaves_its_bridge_is_still_a_link() {
-    in_namespace(async || {
-        let mut node = Node::start(connect().await).await;
-        node.add(LinkBridge::new("br0").up().build()).await;
-        node.add(device("cali1")).await;
-        let (bridge, port) = (node.index("br0").await, node.index("cali1").await);
-        node.set(LinkUnspec::new_with_index(port).controller(bridge).build()).await;
-        node.set(LinkUnspec::new_with_index(port).nocontroller().build()).await;
-        node.add(device("last")).await;
-        node.until("all is heard", has("last")).await;
-        assert!(has("cali1")(&node.seen), "{:?}", node.seen);
-    });
+    let mut table = Table::default();
+    let mut port = LinkUnspec::new_with_name("cali1").index(7).up().build();
+    table.set_link(&port);
+    port.header.interface_family = AddressFamily::Bridge;
+    table.remove_link(&port);
+    assert!(has("cali1")(table.observed()), "{:?}", table.observed());
+    port.header.interface_family = AddressFamily::Unspec;
+    table.remove_link(&port);
+    assert!(!has("cali1")(table.observed()), "{:?}", table.observed());
 }
 
 #[test]

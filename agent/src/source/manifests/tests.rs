@@ -203,6 +203,23 @@ async fn subdirectories_that_come_and_go_are_followed() {
 }
 
 #[tokio::test]
+async fn a_subdirectory_out_of_sight_is_not_gone() {
+    let mut tree = Tree::start(|root| {
+        fs::create_dir(root.parent().unwrap().join("shared")).unwrap();
+        fs::write(root.join("../shared/a.yaml"), pod("a", "old")).unwrap();
+        symlink("../shared", root.join("sub")).unwrap();
+    })
+    .await;
+    assert_eq!(tree.pods(), ["a=old"]);
+    fs::rename(tree.directory.path().join("shared"), tree.directory.path().join("aside")).unwrap();
+    tree.write("b.yaml", &pod("b", "new"));
+    tree.until("a finding", |tree| !tree.findings.is_empty()).await;
+    tree.until_pods(&["a=old", "b=new"]).await;
+    fs::remove_file(tree.root.join("sub")).unwrap();
+    tree.until("gone in earnest", |tree| tree.pods() == ["b=new"] && tree.findings.is_empty()).await;
+}
+
+#[tokio::test]
 async fn a_config_map_volume_is_followed_through_its_links() {
     let mut tree = Tree::start(|root| {
         fs::create_dir(root.join("..1")).unwrap();

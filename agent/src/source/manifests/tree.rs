@@ -16,6 +16,8 @@ pub struct Listing {
     pub files: BTreeSet<String>,
     /// Subdirectories and names that could not be read, and why.
     pub unreadable: BTreeMap<String, String>,
+    /// Links that lead nowhere and are not named like a manifest, and why. They count only where they led to a directory before.
+    pub dangling: BTreeMap<String, String>,
 }
 
 /// Whether a name, relative to the directory, is hidden or below something hidden, such as the `..data` of a ConfigMap volume.
@@ -53,12 +55,17 @@ fn walk(
             continue;
         }
         let name = format!("{prefix}{file_name}");
-        let Ok(metadata) = fs::metadata(entry.path()) else {
-            // Gone, or a link that leads nowhere: a look at the file tells which.
-            if Directory::admits(&name) {
+        let metadata = match fs::metadata(entry.path()) {
+            Ok(metadata) => metadata,
+            Err(_) if Directory::admits(&name) => {
+                // Gone, or a link that leads nowhere: a look at the file tells which.
                 listing.files.insert(name);
+                continue;
             }
-            continue;
+            Err(error) => {
+                listing.dangling.insert(name, error.to_string());
+                continue;
+            }
         };
         if !metadata.is_dir() {
             if Directory::admits(&name) {

@@ -141,7 +141,7 @@ fn warnings_name_defaults_and_rules_without_effect() {
     assert_eq!(
         findings(&format!("{head}  types: [Ingress]\n  egress: [{{action: Deny}}]\n")),
         [
-            "m.yaml:7: warning: GlobalNetworkPolicy p: spec.egress: types does not hold Egress (these rules have no effect)"
+            "m.yaml:7: warning: GlobalNetworkPolicy p: spec.egress: the types of the policy do not hold Egress (these rules have no effect)"
         ]
     );
 }

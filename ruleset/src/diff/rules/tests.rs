@@ -21,18 +21,18 @@ fn show(rule: &Rule) -> String {
 fn change_of(old: &str, new: &str) -> String {
     let mut words = Vec::new();
     for operation in change(Family::V4, &chain(old), &chain(new)) {
-        match operation {
-            Operation::EditRules { edits, length, .. } => {
-                assert_eq!(length, old.len());
-                words.extend(edits.iter().map(|edit| match edit {
-                    RuleEdit::Delete(place) => format!("-{place}"),
-                    RuleEdit::Insert(place, rule) => format!("+{place}{}", show(rule)),
-                    RuleEdit::Replace(place, rule) => format!("={place}{}", show(rule)),
-                }));
-            }
-            Operation::FlushChain(..) => words.push("flush".to_owned()),
-            Operation::AppendRules(..) => words.push("append".to_owned()),
-            other => panic!("{other:?}"),
+        if let Operation::EditRules { edits, length, .. } = operation {
+            assert_eq!(length, old.len());
+            words.extend(edits.iter().map(|edit| match edit {
+                RuleEdit::Delete(place) => format!("-{place}"),
+                RuleEdit::Insert(place, rule) => format!("+{place}{}", show(rule)),
+                RuleEdit::Replace(place, rule) => format!("={place}{}", show(rule)),
+            }));
+        } else if matches!(operation, Operation::FlushChain(..)) {
+            words.push("flush".to_owned());
+        } else {
+            assert_eq!(operation, Operation::AppendRules(Family::V4, chain(new)));
+            words.push("append".to_owned());
         }
     }
     words.join(" ")

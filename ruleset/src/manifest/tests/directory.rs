@@ -157,6 +157,7 @@ fn a_broken_file_keeps_its_last_good_version() {
         ["a: [\n", "a: 1\na: 2\n", "hello\n", "a\0b\n", &(pod("c", "10.0.0.3") + "---\nkind: Pod\n")]
     {
         assert_eq!(update(&mut directory, "a.yaml", broken), "", "{broken:?}");
+        assert_eq!(directory.unreadable_files().collect::<Vec<_>>(), ["a.yaml"]);
         let errors: Vec<_> =
             findings(&directory).into_iter().filter(|finding| finding.contains("error")).collect();
         assert!(
@@ -165,6 +166,7 @@ fn a_broken_file_keeps_its_last_good_version() {
         );
     }
     assert_eq!(update(&mut directory, "a.yaml", &pod("a", "10.0.0.1")), "-Pod ns/b");
+    assert_eq!(directory.unreadable_files().count(), 0);
     assert_eq!(findings(&directory).iter().filter(|finding| finding.contains("error")).count(), 0);
     assert_eq!(update(&mut directory, "a.yaml", ""), "-Pod ns/a, -Namespace ns");
 }

@@ -129,8 +129,8 @@ fn aliases_cannot_grow_without_bound() {
 #[test]
 fn depth_is_bounded() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    assert_eq!(good(&nested(64)).len(), 128);
-    assert_eq!(error(&nested(65)), "1: lists and maps nest deeper than 64 levels");
+    assert_eq!(good(&nested(128)).len(), 256);
+    assert_eq!(error(&nested(129)), "1: lists and maps nest deeper than 128 levels");
     assert!(error(&"[".repeat(100_000)).contains("recursion limit"));
-    assert!(error(&"- ".repeat(100_000)).contains("deeper than 64"));
+    assert!(error(&"- ".repeat(100_000)).contains("deeper than 128"));
 }

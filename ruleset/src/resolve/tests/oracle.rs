@@ -51,17 +51,13 @@ pub(super) fn resolve(store: &Store, node: &str, prefixes: &[InterfacePrefix]) -
 }
 
 fn policies(store: &Store) -> impl Iterator<Item = &Policy> {
-    store.resources().filter_map(|resource| match resource {
-        Resource::Policy(policy) => Some(policy),
-        _other => None,
-    })
+    store
+        .resources()
+        .filter_map(|resource| if let Resource::Policy(policy) = resource { Some(policy) } else { None })
 }
 
 fn pods(store: &Store) -> impl Iterator<Item = &Pod> {
-    store.resources().filter_map(|resource| match resource {
-        Resource::Pod(pod) => Some(pod),
-        _other => None,
-    })
+    store.resources().filter_map(|resource| if let Resource::Pod(pod) = resource { Some(pod) } else { None })
 }
 
 fn matches(selector: &Selector, labels: &Labels) -> bool {
@@ -166,20 +162,16 @@ fn verdicts(store: &Store, pod: &Pod, direction: Direction) -> Verdicts {
 fn peers(store: &Store) -> Vec<Peer<'_>> {
     let mut peers = Vec::new();
     for resource in store.resources() {
-        match resource {
-            Resource::Pod(pod) if pod.state == PodState::Active && pod.node.is_some() => {
-                let nets = pod.addresses.iter().copied().map(IpNet::from).collect();
-                peers.push((pod_labels(store, pod), nets, &pod.ports[..]));
-            }
-            Resource::NetworkSet(set) => {
-                let namespace = set.key.namespace.as_ref().map(|name| name.as_str());
-                peers.push((
-                    effective_labels(store, &set.labels, namespace, None),
-                    set.nets.clone(),
-                    &[][..],
-                ));
-            }
-            _other => {}
+        if let Resource::Pod(pod) = resource
+            && pod.state == PodState::Active
+            && pod.node.is_some()
+        {
+            let nets = pod.addresses.iter().copied().map(IpNet::from).collect();
+            peers.push((pod_labels(store, pod), nets, &pod.ports[..]));
+        }
+        if let Resource::NetworkSet(set) = resource {
+            let namespace = set.key.namespace.as_ref().map(|name| name.as_str());
+            peers.push((effective_labels(store, &set.labels, namespace, None), set.nets.clone(), &[][..]));
         }
     }
     peers

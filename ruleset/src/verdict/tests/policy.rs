@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{cluster_of, peer, pod, world};
 use crate::{
+    nft::{AddressSide, Match, Operator, PortSide},
     policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Traffic},
     port::{Port, PortRange},
     protocol::Protocol,
     resource::{PodState, Resource},
     selector::Selector,
-    verdict::{Answer, Cluster, Flow, Reason, Verdict},
+    verdict::{Answer, Cause, Cluster, Flow, Reason, Verdict},
 };
 
 /// A policy with one rule per direction, or none.
@@ -148,4 +149,62 @@ fn a_pod_of_no_namespace_is_closed() {
     let cluster = cluster_of(world().into_iter().chain([stray]));
     let answer = ask(&cluster, "default/a", "nowhere/x");
     assert_eq!((answer.verdict, builtin(&answer)), (Verdict::Deny, Some("profile")));
+}
+
+#[test]
+fn after_a_deny_each_rule_says_what_it_wants() {
+    let (ingress, egress) = (Direction::Ingress, Direction::Egress);
+    let resources = [
+        policy(
+            "one",
+            "app == 'a'",
+            &[ingress],
+            &[(ingress, allow(0, 81, &[])), (ingress, allow(1, 80, &["10.9.0.0/16"]))],
+        ),
+        policy("two", "app == 'a'", &[ingress], &[(ingress, allow(0, 80, &["fd00::/8"]))]),
+        policy("out", "app == 'b'", &[egress], &[]),
+    ];
+    let cluster = cluster_of(world().into_iter().chain(resources));
+    let flow = Flow::tcp(peer("default/c"), peer("default/a"), 80);
+    let answer = cluster.verdict(&flow).unwrap();
+    assert_eq!(answer.verdict, Verdict::Deny);
+    let misses = cluster.misses(&flow, &answer.by).unwrap();
+    let told: Vec<_> =
+        misses.iter().map(|miss| (miss.policy.name.as_ref(), miss.index, &miss.cause)).collect();
+    let condition = |cause: &Cause| match cause {
+        Cause::Family => None,
+        Cause::Condition { condition, .. } => Some(condition.clone()),
+    };
+    let port = Match::Port(PortSide::Destination, Operator::Is, vec![PortRange::single(81)]);
+    let net = Match::Net(AddressSide::Source, Operator::Is, "10.9.0.0/16".parse().unwrap());
+    assert_eq!(
+        told.iter().map(|(name, index, _)| (*name, *index)).collect::<Vec<_>>(),
+        [("one", 0), ("one", 1), ("two", 0)]
+    );
+    assert_eq!(
+        told.iter().map(|(_, _, cause)| condition(cause)).collect::<Vec<_>>(),
+        [Some(port), Some(net), None]
+    );
+
+    // The sender's own policy stops it first; what the receiver would say is known nevertheless.
+    for from in ["default/b", "default/c"] {
+        let beyond = cluster.receiver(&Flow::tcp(peer(from), peer("default/a"), 80)).unwrap();
+        assert_eq!((beyond.len(), beyond[0].verdict), (1, Verdict::Deny), "{from}");
+        assert_eq!(beyond[0].reason.direction(), Some(ingress));
+    }
+    assert_eq!(cluster.receiver(&Flow::tcp(peer("node/n1"), peer("default/a"), 80)), Ok(Vec::new()));
+}
+
+#[test]
+fn of_the_alternatives_of_a_rule_the_one_that_got_furthest_is_told() {
+    let mut rule = allow(0, 81, &["10.0.2.0/24"]);
+    rule.destination.ports.push(Port::Named("web".into()));
+    let resource = policy("one", "app == 'a'", &[Direction::Ingress], &[(Direction::Ingress, rule)]);
+    let cluster = cluster_of(world().into_iter().chain([resource]));
+    let flow = Flow::tcp(peer("default/c"), peer("default/a"), 80);
+    let misses = cluster.misses(&flow, &cluster.verdict(&flow).unwrap().by).unwrap();
+    let [miss] = misses.as_slice() else { panic!("{misses:?}") };
+    let Cause::Condition { condition, set } = &miss.cause else { panic!("{miss:?}") };
+    assert!(matches!(condition, Match::AddressPortInSet(AddressSide::Destination, ..)), "{condition:?}");
+    assert!(set.as_ref().is_some_and(|set| set.contains("web")), "{set:?}");
 }

@@ -86,6 +86,11 @@ impl Entity {
         self.namespace.is_given() || self.selector.is_given() || by_account
     }
 
+    /// Whether a port is given.
+    pub fn has_ports(&self) -> bool {
+        !self.ports.is_empty() || !self.not_ports.is_empty()
+    }
+
     /// Whether a port is given by number.
     pub fn has_numeric_ports(&self) -> bool {
         self.ports.known().chain(self.not_ports.known()).any(|port| matches!(port, Port::Range(..)))

@@ -75,12 +75,16 @@ impl Rule {
         read
     }
 
-    /// What API validation demands across fields: ports by number need a protocol that has ports, `icmp` needs ICMP or ICMPv6, and the IP version must
+    /// What API validation demands across fields: ports need a protocol that has ports, or, if all are by name, none at all; `icmp` needs ICMP or ICMPv6, and the IP version must
     /// be that of either (§1.1).
     fn is_consistent(&self) -> bool {
         let protocol = self.protocol.known().map(|protocol| protocol.number);
         let numeric = self.source.has_numeric_ports() || self.destination.has_numeric_ports();
-        let ports = !numeric || protocol.is_some_and(has_ports);
+        let any_ports = self.source.has_ports() || self.destination.has_ports();
+        let ports = match (numeric, &self.protocol) {
+            (false, Field::Absent) => true,
+            _ => !any_ports || protocol.is_some_and(has_ports),
+        };
         let icmp = !self.icmp.is_given() || protocol.is_some_and(|number| matches!(number, ICMP | ICMPV6));
         let not_protocol = self.not_protocol.known().map(|protocol| protocol.number);
         let version = self.ip_version.known().is_none_or(|version| {
@@ -141,9 +145,9 @@ impl Icmp {
 
 /// A name of the API, or a number from 1 to 255, which may be written as text (§1.1).
 fn read_protocol(value: &Value) -> Option<Protocol> {
-    let number = match value {
-        Value::String(name) => protocol_number(name)?,
-        _ => u8::try_from(value.as_u64()?).ok()?,
+    let number = match value.as_str() {
+        Some(name) => protocol_number(name)?,
+        None => u8::try_from(value.as_u64()?).ok()?,
     };
     let implied_version = match value.as_str().map(str::to_ascii_lowercase).as_deref() {
         Some("icmp") => Some(4),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::reference::{
-    field::{has_only, text},
+    field::{Field, List, has_only, text},
     labels::Labels,
     truth::Truth,
 };
@@ -30,25 +30,14 @@ impl LabelSelector {
         if !has_only(value, &["matchLabels", "matchExpressions"]) {
             return None;
         }
-        let mut requirements = Vec::new();
-        match &value["matchLabels"] {
-            Value::Null => {}
-            Value::Object(labels) => {
-                for (key, wanted) in labels {
-                    let requirement = text(wanted).map(|wanted| Requirement::In(key.clone(), vec![wanted]));
-                    requirements.push(requirement.unwrap_or(Requirement::Doubtful));
-                }
-            }
-            _ => requirements.push(Requirement::Doubtful),
-        }
-        match &value["matchExpressions"] {
-            Value::Null => {}
-            Value::Array(expressions) => {
-                requirements
-                    .extend(expressions.iter().map(|it| expression(it).unwrap_or(Requirement::Doubtful)));
-            }
-            _ => requirements.push(Requirement::Doubtful),
-        }
+        // `None` is a requirement that could not be understood.
+        let labels = Field::of(value, "matchLabels", |labels| labels.as_object().cloned());
+        let equal =
+            |(key, wanted): (&String, &Value)| Some(Requirement::In(key.clone(), vec![text(wanted)?]));
+        let mut requirements: Vec<_> = labels.known().into_iter().flatten().map(equal).collect();
+        requirements.extend(labels.is_doubtful().then_some(None));
+        requirements.extend(List::of(value, "matchExpressions", expression).0);
+        let requirements = requirements.into_iter().map(|it| it.unwrap_or(Requirement::Doubtful)).collect();
         Some(Self { requirements })
     }
 
@@ -79,11 +68,7 @@ fn expression(value: &Value) -> Option<Requirement> {
         return None;
     }
     let key = text(&value["key"])?;
-    let values = match &value["values"] {
-        Value::Null => Vec::new(),
-        Value::Array(values) => values.iter().map(text).collect::<Option<Vec<_>>>()?,
-        _ => return None,
-    };
+    let values = List::of(value, "values", text).0.into_iter().collect::<Option<Vec<_>>>()?;
     match (value["operator"].as_str()?, values.is_empty()) {
         ("In", false) => Some(Requirement::In(key, values)),
         ("NotIn", false) => Some(Requirement::NotIn(key, values)),

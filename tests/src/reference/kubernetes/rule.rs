@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::LabelSelector;
 use crate::{
     reference::{
-        field::{Field, List, has_only},
+        field::{Field, List, has_only, text},
         packet::{Packet, SCTP, TCP, UDP},
         truth::Truth,
         world::World,
@@ -157,25 +157,26 @@ fn read_port(value: &Value) -> Option<Port> {
     if !has_only(value, &["protocol", "port", "endPort"]) {
         return None;
     }
-    let protocol = match &value["protocol"] {
-        Value::Null => TCP,
-        Value::String(name) => match name.as_str() {
+    let protocol = match Field::of(value, "protocol", text) {
+        Field::Absent => TCP,
+        Field::Known(name) => match name.as_str() {
             "TCP" => TCP,
             "UDP" => UDP,
             "SCTP" => SCTP,
             _ => return None,
         },
-        _ => return None,
+        Field::Doubtful => return None,
     };
     let number = |value: &Value| u16::try_from(value.as_u64()?).ok().filter(|port| *port > 0);
-    let number = match (&value["port"], &value["endPort"]) {
-        (Value::Null, Value::Null) => Number::Any,
-        (Value::String(name), Value::Null) if is_port_name(name) => Number::Named(name.clone()),
-        (first, Value::Null) => number(first).map(|port| Number::Range(port, port))?,
-        (first, last) => {
-            let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then_some(Number::Range(first, last))?
+    let last = Field::of(value, "endPort", number);
+    let number = match (Field::of(value, "port", number), &value["port"], last) {
+        (Field::Absent, _, Field::Absent) => Number::Any,
+        (Field::Known(port), _, Field::Absent) => Number::Range(port, port),
+        (Field::Known(first), _, Field::Known(last)) if first <= last => Number::Range(first, last),
+        (Field::Doubtful, Value::String(name), Field::Absent) if is_port_name(name) => {
+            Number::Named(name.clone())
         }
+        (Field::Absent | Field::Known(_) | Field::Doubtful, _, _) => return None,
     };
     Some(Port { protocol, number })
 }
