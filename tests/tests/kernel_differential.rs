@@ -30,6 +30,8 @@ use ferrule_tests::{
 };
 
 const FLOWS: usize = 400;
+/// What holds of every lock here.
+const SOUND: &str = "nobody panics with the lock held";
 
 /// A flow as a packet, and what should become of it.
 struct Question {
@@ -70,16 +72,18 @@ fn judge_all(first: u64, count: u64, validity: Validity) -> Tally {
         let seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
         for seed in seeds.take_while(|seed| *seed < last) {
             match judge(seed, validity) {
-                Ok(universe) => tally.lock().unwrap().add(universe),
-                Err(error) => drop(failures.lock().unwrap().insert(seed, format!("seed {seed}: {error:#}"))),
+                Ok(universe) => tally.lock().expect(SOUND).add(universe),
+                Err(error) => {
+                    drop(failures.lock().expect(SOUND).insert(seed, format!("seed {seed}: {error:#}")))
+                }
             }
         }
     };
     thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(work))));
-    let failures = failures.into_inner().unwrap();
+    let failures = failures.into_inner().expect(SOUND);
     let reports: Vec<_> = failures.values().map(String::as_str).collect();
     assert!(reports.is_empty(), "{} universes failed:\n\n{}", reports.len(), reports.join("\n\n"));
-    let tally = tally.into_inner().unwrap();
+    let tally = tally.into_inner().expect(SOUND);
     println!("{validity:?}: {} verdicts in {:?}: {tally:?}", tally.verdicts(), begin.elapsed());
     tally
 }
