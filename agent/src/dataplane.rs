@@ -6,6 +6,7 @@
 //! Deliberately absent: ownership of our tables (`NFT_TABLE_F_OWNER`). People can remove them with `nft`; what they change is seen and repaired.
 
 mod adopt;
+mod bare;
 mod monitor;
 mod refusal;
 mod worker;
@@ -20,6 +21,7 @@ use crate::{
     netlink::{Generation, PortId},
 };
 
+pub use bare::BareBatch;
 pub use monitor::Monitor;
 pub use refusal::{CommitError, Object, Refusal};
 use worker::{Order, Worker};

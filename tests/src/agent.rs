@@ -87,6 +87,15 @@ impl Agent {
         self.check_log_but(expected)
     }
 
+    /// The most memory that it has held so far, in MiB (`VmHWM`).
+    pub fn peak_memory(&self) -> Result<f64> {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("status of the agent")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().context("VmHWM")?;
+        Ok(kilobytes / 1024.0)
+    }
+
     /// What it has logged so far.
     pub fn log_text(&self) -> Result<String> {
         fs::read_to_string(self.log.path()).context("read the agent's log")

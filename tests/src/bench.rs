@@ -1,7 +1,10 @@
 //! Benchmarks: ratios between things measured in turn within one run.
 
+pub mod member;
 mod packet_path;
 pub mod paths;
 mod pipeline;
+pub mod programming;
 mod ratio;
+pub mod start;
 mod universe;

@@ -8,7 +8,7 @@ use ferrule_ruleset::{compile::Options, render::render};
 use super::{
     packet_path::{Route, measure},
     pipeline::Pipeline,
-    universe::{NODE, Ports, Scale},
+    universe::{NODE, Ports, Scale, Selectors},
 };
 use crate::{
     cluster::{Cluster, Pod},
@@ -60,7 +60,15 @@ pub fn run() -> Result<()> {
 
 fn configurations() -> Vec<Configuration> {
     let scale = |local_pods, ports| {
-        Some(Scale { namespaces: local_pods / 10, local_pods, policies: 10, rules: 10, peers: 20, ports })
+        Some(Scale {
+            namespaces: local_pods / 10,
+            local_pods,
+            policies: 10,
+            rules: 10,
+            peers: 20,
+            ports,
+            selectors: Selectors::Own,
+        })
     };
     let lines = || Options { rules_without_index: usize::MAX, ..Options::default() };
     let of = |name, scale, options| Configuration { name, scale, options };
@@ -93,6 +101,7 @@ fn scale_of(configuration: &Configuration) -> Scale {
         rules: 10,
         peers: 0,
         ports: Ports::Distinct,
+        selectors: Selectors::Own,
     })
 }
 

@@ -17,6 +17,17 @@ pub struct Scale {
     pub peers: usize,
     /// How rules name ports.
     pub ports: Ports,
+    /// Whom rules select.
+    pub selectors: Selectors,
+}
+
+/// Whom rules select.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selectors {
+    /// Each rule all peers, by a selector of its own; the last rule of all the local pods too.
+    Own,
+    /// Each rule one of so many groups of peers.
+    Groups(usize),
 }
 
 /// How rules name ports.
@@ -79,9 +90,12 @@ impl Scale {
         let last = number + 1 == self.policies;
         let rule = |side: &str, rule: usize| {
             let (protocol, port) = self.port(number, rule);
-            // A selector of its own for every rule; the last one of all also matches the local pods.
             let own = format!("!has(group-{number}-{rule})");
-            let whom = if last && rule + 1 == self.rules { own } else { format!("has(peer) && {own}") };
+            let whom = match self.selectors {
+                Selectors::Own if last && rule + 1 == self.rules => own,
+                Selectors::Own => format!("has(peer) && {own}"),
+                Selectors::Groups(groups) => format!("peer == '{}'", (index * self.rules + rule) % groups),
+            };
             let mut entity = json!({"destination": {"ports": [port]}});
             entity[side]["selector"] = json!(whom);
             entity[side]["namespaceSelector"] = json!("all()");

@@ -6,7 +6,12 @@ use anyhow::{Result, bail};
 use ferrule_tests::bench;
 
 /// The figures by name.
-const FIGURES: [(&str, fn() -> Result<()>); 1] = [("paths", bench::paths::run)];
+const FIGURES: [(&str, fn() -> Result<()>); 4] = [
+    ("programming", bench::programming::run),
+    ("member", bench::member::run),
+    ("paths", bench::paths::run),
+    ("start", bench::start::run),
+];
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
