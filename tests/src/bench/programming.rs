@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ferrule_agent::dataplane::{BareBatch, Kernel};
 use ferrule_ruleset::{
+    address::Family,
     compile::Options,
     diff::{Transaction, diff},
     nft::Ruleset,
@@ -19,13 +20,13 @@ use super::{
 use crate::namespace::Namespace;
 
 const ROUNDS: usize = 7;
-/// 500 policies with 10 rules in either direction; every rule has a set of 10 members.
+/// 249 policies with 10 rules in either direction, in two families; 30 sets, each with all peers.
 const SCALE: Scale = Scale {
-    namespaces: 50,
-    local_pods: 100,
-    policies: 10,
+    namespaces: 83,
+    local_pods: 83,
+    policies: 3,
     rules: 10,
-    peers: 10,
+    peers: 3_400,
     ports: Ports::Distinct,
     selectors: Selectors::Own,
 };
@@ -34,8 +35,12 @@ const SCALE: Scale = Scale {
 pub fn run() -> Result<()> {
     let (_, ruleset) = Pipeline::new(&SCALE.manifests(), Options::default());
     let text = render(&ruleset);
-    let members: usize = ruleset.tables.v4.sets.values().map(|set| set.elements.len()).sum();
-    println!("Programming 10,000 policy rules with {members} set elements, from nothing");
+    let tables = Family::ALL.map(|family| ruleset.table(family));
+    let rules: usize =
+        tables.iter().flat_map(|table| table.chains.values()).map(|chain| chain.rules.len()).sum();
+    let members: usize =
+        tables.iter().flat_map(|table| table.sets.values()).map(|set| set.elements.len()).sum();
+    println!("Programming {rules} rules with {members} set elements, from nothing");
     let mut times = Ratios::new(3);
     let mut bytes = 0;
     for _ in 0..ROUNDS {

@@ -74,15 +74,14 @@ impl Scale {
         pod(&namespace, &name, NODE, &address, &json!({"local": "true"}))
     }
 
-    /// A pod elsewhere, of the group of every rule.
+    /// A pod elsewhere, of one of the groups that rules select.
     pub fn peer(&self, index: usize) -> Value {
-        pod(
-            "peers",
-            &format!("peer-{index}"),
-            "node-b",
-            &address([10, 200, 0, 0], index),
-            &json!({"peer": "true"}),
-        )
+        let group = match self.selectors {
+            Selectors::Own => 0,
+            Selectors::Groups(groups) => index % groups,
+        };
+        let labels = json!({"peer": group.to_string()});
+        pod("peers", &format!("peer-{index}"), "node-b", &address([10, 200, 0, 0], index), &labels)
     }
 
     fn policy(&self, index: usize) -> Value {
