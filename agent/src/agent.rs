@@ -14,7 +14,12 @@ mod quarantine;
 mod reconcile;
 mod trigger;
 
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -62,6 +67,7 @@ pub struct Agent<D> {
     reconciler: Reconciler<D>,
     inbox: mpsc::Receiver<Message>,
     awaited: BTreeSet<Source>,
+    unknown: BTreeMap<Source, BTreeSet<String>>,
     trigger: Trigger,
     retry_at: Option<Instant>,
     tried_at: Option<Instant>,
@@ -88,6 +94,7 @@ impl<D: Dataplane> Agent<D> {
             reconciler,
             inbox,
             awaited: Source::ALL.into(),
+            unknown: BTreeMap::new(),
             trigger,
             retry_at: None,
             tried_at: None,
@@ -149,6 +156,10 @@ impl<D: Dataplane> Agent<D> {
                 self.awaited.remove(&message.source);
                 tracing::info!(source = %message.source, "in sync");
             }
+            Report::Unknown(unknown) => {
+                self.unknown.insert(message.source, unknown);
+                self.hasten();
+            }
             Report::Findings(findings) => self.journal.note_findings(message.source, findings),
         }
     }
@@ -180,7 +191,11 @@ impl<D: Dataplane> Agent<D> {
         let started = Instant::now();
         self.retry_at = None;
         self.tried_at = Some(started);
-        match self.reconciler.reconcile().await {
+        let result = match self.hold().await {
+            Some(reason) => Err(reason),
+            None => self.reconciler.reconcile().await,
+        };
+        match result {
             Ok(summary) => {
                 let trigger = std::mem::take(&mut self.trigger);
                 if trigger.is(Cause::ForeignChange) && summary.batches > 0 {
@@ -203,6 +218,18 @@ impl<D: Dataplane> Agent<D> {
             }
         }
         self.journal.note_refused(self.reconciler.quarantine().refused());
+    }
+
+    /// Why nothing may be written yet. A policy that the last agent enforced may stand in a file that this one has never been able to read; as long as
+    /// the kernel enforces something, that is left alone until the file can be read or is gone. Where it enforces nothing, what can be read is enforced.
+    async fn hold(&mut self) -> Option<CommitError> {
+        let files: Vec<&str> = self.unknown.values().flatten().map(String::as_str).collect();
+        if files.is_empty() || !self.trigger.is(Cause::Start) || !self.reconciler.is_kernel_enforcing().await
+        {
+            return None;
+        }
+        let reason = "cannot be read, and policies enforced since before the start may stand there; nothing is changed until it can be read or is gone";
+        Some(CommitError::Failed(format!("{}: {reason}", files.join(", "))))
     }
 
     fn publish(&mut self) {

@@ -3,7 +3,7 @@
 pub mod links;
 pub mod manifests;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use ferrule_ruleset::{event::Event, finding::Finding};
 use tokio::sync::oneshot;
@@ -45,6 +45,8 @@ pub struct Message {
 pub enum Report {
     /// These facts are new.
     Events(Vec<Event>),
+    /// The parts of the input of which nothing is known, because they could not be read since the start; replaces what it said before.
+    Unknown(BTreeSet<String>),
     /// Everything that was there at the start has been sent; said once.
     InSync,
     /// All that is wrong with the source's input now; replaces what it said before.

@@ -37,7 +37,21 @@ impl Manifests {
         manifests.read(root)?;
         match manifests.unreadable.first() {
             Some(finding) => bail!("{finding}"),
-            None => Ok(manifests),
+            None => manifests.refuse_unknown(),
+        }
+    }
+
+    /// Fails if a file could not be understood as a whole, as what is missing could be a policy.
+    fn refuse_unknown(self) -> anyhow::Result<Self> {
+        let Some(unknown) = self.directory.unknown_files().next() else { return Ok(self) };
+        match self
+            .directory
+            .findings()
+            .into_iter()
+            .find(|finding| finding.location.as_ref().is_some_and(|place| &*place.file == unknown))
+        {
+            Some(finding) => bail!("{finding}"),
+            None => bail!("{unknown}: cannot be read as a whole"),
         }
     }
 

@@ -109,6 +109,11 @@ fn identify<'a>(object: &'a Node, implied: Option<(&'a str, &'a str)>) -> Result
     let kind = match Kind::of(api_version, kind) {
         kind::Lookup::Known(kind) => kind,
         kind::Lookup::Other => return Ok(Identified::Skipped),
+        kind::Lookup::UnknownKind => {
+            let message = format!("{kind} of {api_version} is not a kind that is enforced");
+            let place = fields.field("kind").map_or_else(|| fields.problem(""), |field| field.problem(""));
+            return Ok(Identified::UnknownVersion(Severity::Warning, Problem { message, ..place }));
+        }
         kind::Lookup::UnknownVersion(severity) => {
             let message = format!("{kind} of {api_version} is not known");
             let place =

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
+    address::Family,
     compile::{Compiler, Options},
     diff::diff,
     event::Event,
@@ -104,6 +105,15 @@ impl<D: Dataplane> Reconciler<D> {
     /// Waits until somebody else has changed our tables.
     pub async fn foreign_change(&mut self) -> std::io::Result<()> {
         self.dataplane.foreign_change().await
+    }
+
+    /// Whether the kernel holds rules of ours, from before the first reconciliation.
+    pub async fn is_kernel_enforcing(&mut self) -> bool {
+        match self.dataplane.adopt(&Ruleset::default()).await {
+            Ok(Some(found)) => Family::ALL.into_iter().any(|family| !found.table(family).chains.is_empty()),
+            Ok(None) => false,
+            Err(_) => true,
+        }
     }
 
     /// What is known of the kernel may not be so any more.

@@ -5,8 +5,9 @@ mod fake;
 use std::{future::Future, time::Duration};
 
 use ferrule_ruleset::{
-    compile::Options,
+    compile::{Options, compile},
     event::Event,
+    ir::NodePolicy,
     links::{Links, ObservedLinks},
     name::{NodeName, ObjectName},
     policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Traffic},
@@ -131,6 +132,42 @@ fn allow(name: &str, third: u8) -> Event {
         }],
         egress: Vec::new(),
     }))
+}
+
+fn unknown(files: &[&str]) -> Report {
+    Report::Unknown(files.iter().map(|file| (*file).to_owned()).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_enforced_stays_while_a_file_has_never_been_read() {
+    World::play(async |world| {
+        world.kernel.hold(Some(compile(&NodePolicy::default(), &Options::default())));
+        world.send(Source::Manifests, unknown(&["policy.yaml"])).await;
+        world.start(Vec::new()).await;
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(world.kernel.attempts(), 0);
+        assert!(
+            world.shortfalls().iter().any(|line| line.contains("policy.yaml")),
+            "{:?}",
+            world.shortfalls()
+        );
+
+        world.send(Source::Manifests, unknown(&[])).await;
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(world.kernel.commits(), 1);
+        assert_eq!(world.shortfalls(), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_be_read_is_enforced_where_nothing_is_yet() {
+    World::play(async |world| {
+        world.send(Source::Manifests, unknown(&["policy.yaml"])).await;
+        world.start(Vec::new()).await;
+        assert_eq!(world.kernel.commits(), 1);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,6 +83,8 @@ struct Manifests {
     /// Files that somebody may still be writing, since when.
     unsettled: BTreeMap<String, Instant>,
     reported: Vec<Finding>,
+    /// What was last said to be unknown.
+    unknown: BTreeSet<String>,
     in_sync: bool,
 }
 
@@ -96,6 +98,7 @@ impl Manifests {
             unreadable: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             reported: Vec::new(),
+            unknown: BTreeSet::new(),
             in_sync: false,
         }
     }
@@ -226,6 +229,11 @@ impl Manifests {
             self.reported.clone_from(&findings);
             self.send(Report::Findings(findings))?;
         }
+        let unknown = self.unknown_files();
+        if unknown != self.unknown {
+            self.unknown.clone_from(&unknown);
+            self.send(Report::Unknown(unknown))?;
+        }
         let root_is_readable = !self.unreadable.contains_key("");
         if !self.in_sync && root_is_readable && self.unsettled.is_empty() {
             self.in_sync = true;
@@ -237,6 +245,14 @@ impl Manifests {
     fn send(&self, report: Report) -> Result<(), NobodyListens> {
         let message = Message { source: Source::Manifests, report };
         self.sender.blocking_send(message).map_err(|_| NobodyListens)
+    }
+
+    /// Files that could not be read since the start, or not as a whole.
+    fn unknown_files(&self) -> BTreeSet<String> {
+        let never_read = |name: &&String| !self.known.keys().any(|known| is_at_or_below(known, name));
+        let unread = self.unreadable.keys().filter(never_read).cloned();
+        let directory = self.locations.0.lock().unwrap_or_else(PoisonError::into_inner);
+        unread.chain(directory.unknown_files().map(str::to_owned)).collect()
     }
 
     fn findings(&self) -> Vec<Finding> {

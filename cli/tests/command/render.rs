@@ -35,11 +35,12 @@ fn json_holds_the_text_and_the_findings() {
 
 #[test]
 fn findings_and_a_node_without_pods_are_told_beside_the_text() {
-    let directory = manifests(&[("pods.yaml", shop::PODS), ("bad.yaml", "apiVersion: [")]);
+    let misspelt = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolcy\n";
+    let directory = manifests(&[("pods.yaml", shop::PODS), ("bad.yaml", misspelt)]);
     let ran = ferrule(&["render", "--manifests", text(directory.path()), "--node", "n7"]);
     assert_eq!(ran.code, Some(0));
     assert!(ran.stdout.contains("table ip ferrule"), "{}", ran.stdout);
-    assert!(ran.stderr.contains("bad.yaml:2: error: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("bad.yaml:2: warning: "), "{}", ran.stderr);
     assert!(ran.stderr.contains("no pod on node n7"), "{}", ran.stderr);
 }
 
@@ -52,4 +53,8 @@ fn what_cannot_be_rendered_is_3() {
     let ran = ferrule(&["render", "--manifests", text(directory.path()), "--node", "n1"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
     assert!(ran.stderr.contains("policy.yaml: line 1 is not UTF-8"), "{}", ran.stderr);
+    std::fs::write(directory.path().join("policy.yaml"), "kind: [").unwrap();
+    let ran = ferrule(&["render", "--manifests", text(directory.path()), "--node", "n1"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""), "a policy could stand there");
+    assert!(ran.stderr.contains("policy.yaml:"), "{}", ran.stderr);
 }

@@ -26,6 +26,8 @@ pub(super) enum Lookup {
     Other,
     /// A kind of that name takes part, but in another version or of another API.
     UnknownVersion(Severity),
+    /// Its API is one of policy, but the kind is not among those that take part: misspelt, or not supported.
+    UnknownKind,
 }
 
 const CORE: &str = "v1";
@@ -52,6 +54,38 @@ const KINDS: [(&str, &str, Kind); 15] = [
     (CALICO_STORED, "GlobalNetworkSet", Kind::GlobalNetworkSet),
 ];
 
+/// The groups whose kinds are about policy, so that one that has no effect deserves a word.
+const POLICY_GROUPS: [&str; 4] =
+    ["networking.k8s.io", "policy.networking.k8s.io", "projectcalico.org", "crd.projectcalico.org"];
+
+/// Kinds of these groups that real clusters hold and that are not about who may speak with whom.
+const BYSTANDERS: [&str; 23] = [
+    "BGPConfiguration",
+    "BGPFilter",
+    "BGPPeer",
+    "BlockAffinity",
+    "CalicoNodeStatus",
+    "ClusterInformation",
+    "FelixConfiguration",
+    "IPAMBlock",
+    "IPAMConfig",
+    "IPAMConfiguration",
+    "IPAMHandle",
+    "IPAddress",
+    "IPPool",
+    "IPReservation",
+    "Ingress",
+    "IngressClass",
+    "KubeControllersConfiguration",
+    "Profile",
+    "ServiceCIDR",
+    // Staged policies decide nothing by design.
+    "StagedGlobalNetworkPolicy",
+    "StagedKubernetesNetworkPolicy",
+    "StagedNetworkPolicy",
+    "List",
+];
+
 /// Where Kubernetes kept NetworkPolicy before 1.7.
 const OLD_NETWORKING_GROUP: &str = "extensions";
 
@@ -63,7 +97,10 @@ impl Kind {
             return Lookup::Known(*kind);
         }
         if same_kind().next().is_none() {
-            return Lookup::Other;
+            let is_policy = POLICY_GROUPS.contains(&group(api_version)) && !BYSTANDERS.contains(&kind);
+            let is_misspelt =
+                KINDS.iter().any(|(known, name, _)| *known == api_version && name.eq_ignore_ascii_case(kind));
+            return if is_policy || is_misspelt { Lookup::UnknownKind } else { Lookup::Other };
         }
         // Another version of the same API was meant to have an effect; a kind of a foreign API perhaps not.
         let is_same_api = same_kind().any(|(known, _, _)| group(known) == group(api_version));

@@ -105,6 +105,11 @@ impl Directory {
         self.files.iter().filter_map(|(name, file)| (file.version != Version::Present).then_some(&**name))
     }
 
+    /// Files of which no text could be read as a whole yet, so that nobody knows what objects they should hold.
+    pub fn unknown_files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter_map(|(name, file)| (file.version == Version::Partial).then_some(&**name))
+    }
+
     /// Where an object stands; `None` for one that is implied.
     pub fn location(&self, key: &ResourceKey) -> Option<&Location> {
         self.placed(self.claims.get(key)?.first()?).map(|placed| &placed.location)

@@ -54,6 +54,7 @@ impl Node {
     async fn hear(&mut self) {
         match self.inbox.recv().await.unwrap().report {
             Report::InSync => self.in_sync = true,
+            Report::Unknown(unknown) => panic!("{unknown:?}"),
             Report::Events(events) => {
                 for event in events {
                     let Event::Links(Links::Observed(links)) = event else { panic!("{event:?}") };

@@ -23,6 +23,7 @@ struct Tree {
     /// Errors only.
     findings: Vec<Finding>,
     in_sync: bool,
+    unknown: BTreeSet<String>,
     locations: Locations,
     _ended: Ended,
 }
@@ -43,7 +44,17 @@ impl Tree {
         let (sender, inbox) = mpsc::channel(64);
         let (locations, ended) = start(&root, sender).unwrap();
         let (store, findings) = (Store::default(), Vec::new());
-        Self { directory, root, inbox, store, findings, in_sync: false, locations, _ended: ended }
+        Self {
+            directory,
+            root,
+            inbox,
+            store,
+            findings,
+            in_sync: false,
+            unknown: BTreeSet::new(),
+            locations,
+            _ended: ended,
+        }
     }
 
     async fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
@@ -56,6 +67,7 @@ impl Tree {
                         self.findings = findings.into_iter().filter(is_error).collect();
                     }
                     Report::InSync => self.in_sync = true,
+                    Report::Unknown(unknown) => self.unknown = unknown,
                 }
             }
         });

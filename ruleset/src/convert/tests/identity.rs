@@ -9,12 +9,28 @@ fn other_kinds_are_skipped_without_a_word() {
         ("v1", "ConfigMap"),
         ("v1", "Service"),
         ("discovery.k8s.io/v1", "EndpointSlice"),
-        ("projectcalico.org/v3", "HostEndpoint"),
         ("projectcalico.org/v3", "IPPool"),
         ("kustomize.config.k8s.io/v1beta1", "Kustomization"),
     ] {
         let text = format!("apiVersion: {api_version}\nkind: {kind}\n");
         assert_eq!((keys(&text), findings(&text)), (vec![], vec![]), "{kind}");
+    }
+}
+
+#[test]
+fn kinds_of_policy_apis_that_have_no_effect_are_reported() {
+    for (api_version, kind) in [
+        ("networking.k8s.io/v1", "NetworkPolcy"),
+        ("networking.k8s.io/v1", "networkPolicy"),
+        ("projectcalico.org/v3", "HostEndpoint"),
+        ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
+        ("v1", "pod"),
+    ] {
+        let text = format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: p}}\n");
+        let expected = format!(
+            "m.yaml:2: warning: kind: {kind} of {api_version} is not a kind that is enforced (the object has no effect)"
+        );
+        assert_eq!((keys(&text), findings(&text)), (vec![], vec![expected]));
     }
 }
 
