@@ -1,5 +1,7 @@
 //! Every case of `tests/cases`, judged by the rule evaluator, by nft, and by real packets; by the reference model in `reference_cases.rs`. `CASE=text` picks cases by name.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::{
     collections::BTreeMap,
     fs,

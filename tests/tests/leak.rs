@@ -1,5 +1,7 @@
 //! While policies are rewritten and agents are killed and started again, no denied packet arrives and no allowed one is lost.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::{
     collections::BTreeSet,
     thread,
@@ -33,7 +35,7 @@ fn policies(version: u32) -> String {
     let port = |number: u32| format!("{{protocol: UDP, port: {}}}", 8000 + (version * 7 + number) % 50);
     let ports: Vec<_> =
         (0..version % 5).map(port).chain([format!("{{protocol: UDP, port: {ALLOWED_PORT}}}")]).collect();
-    let also = if version % 3 == 0 { ", {podSelector: {matchLabels: {app: nobody}}}" } else { "" };
+    let also = if version.is_multiple_of(3) { ", {podSelector: {matchLabels: {app: nobody}}}" } else { "" };
     let more = match version % 2 {
         0 => "",
         _ => {

@@ -1,5 +1,7 @@
 //! Somebody flushes the ruleset: how long until it is enforced again, and how many denied packets arrive meanwhile.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::{
     collections::BTreeSet,
     fmt::Write as _,

@@ -1,5 +1,7 @@
 //! An agent that starts adopts what the kernel holds: it writes nothing if nothing changed, and only what changed otherwise.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     thread,

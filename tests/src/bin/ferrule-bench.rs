@@ -5,8 +5,11 @@
 use anyhow::{Result, bail};
 use ferrule_tests::bench;
 
+/// Measures and prints.
+type Figure = fn() -> Result<()>;
+
 /// The figures by name.
-const FIGURES: [(&str, fn() -> Result<()>); 4] = [
+const FIGURES: [(&str, Figure); 4] = [
     ("programming", bench::programming::run),
     ("member", bench::member::run),
     ("paths", bench::paths::run),
