@@ -94,6 +94,10 @@ impl Dataplane for Kernel {
         Kernel::adopt(self, desired).await
     }
 
+    async fn has_tables(&mut self) -> io::Result<bool> {
+        self.order(Order::HasTables).await?
+    }
+
     async fn foreign_change(&mut self) -> io::Result<()> {
         self.monitor.changed().await
     }

@@ -33,7 +33,8 @@ pub struct NodePolicy {
 pub struct Endpoint {
     /// The pod.
     pub pod: ObjectName,
-    /// Its interface on the node. Where two pods claim one interface, the lesser pod name has it and the other is no endpoint.
+    /// Its interface on the node. Where two pods claim one interface, the one after which it is named has it, else the lesser
+    /// pod name; the other is no endpoint.
     pub interface: InterfaceName,
     /// The addresses it may send from.
     pub addresses: BTreeSet<IpAddr>,

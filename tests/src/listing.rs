@@ -38,7 +38,10 @@ fn statements(body: &[&str]) -> Vec<String> {
             (Some(elements), _) => elements.push_str(&format!(" {line}")),
             (None, Some(rest)) => elements = Some(rest.to_owned()),
             (None, None) if is_property(line) => properties.push(property(line)),
-            (None, None) => statements.push(rule(line)),
+            // nft 1.0.6 has names for types of addresses only where they are not negated.
+            (None, None) => {
+                statements.push(rule(&line.replace("fib daddr type != 1 ", "fib daddr type != unicast ")))
+            }
         }
     }
     let mut elements: Vec<String> = elements.iter().flat_map(|list| split_elements(list)).collect();

@@ -19,6 +19,9 @@ pub trait Dataplane {
     /// something that cannot be accounted for, and are to be replaced as a whole.
     fn adopt(&mut self, desired: &Ruleset) -> impl Future<Output = io::Result<Option<Ruleset>>>;
 
+    /// Whether a table of ours exists, whatever it holds.
+    fn has_tables(&mut self) -> impl Future<Output = io::Result<bool>>;
+
     /// Waits until somebody else has changed our tables, or may have. May be dropped while it waits.
     fn foreign_change(&mut self) -> impl Future<Output = io::Result<()>>;
 }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
-    address::Family,
     compile::{Compiler, Options},
     diff::diff,
     event::Event,
@@ -107,13 +106,9 @@ impl<D: Dataplane> Reconciler<D> {
         self.dataplane.foreign_change().await
     }
 
-    /// Whether the kernel holds rules of ours, from before the first reconciliation.
+    /// Whether the kernel may be enforcing something, from before the first reconciliation.
     pub async fn is_kernel_enforcing(&mut self) -> bool {
-        match self.dataplane.adopt(&Ruleset::default()).await {
-            Ok(Some(found)) => Family::ALL.into_iter().any(|family| !found.table(family).chains.is_empty()),
-            Ok(None) => false,
-            Err(_) => true,
-        }
+        self.dataplane.has_tables().await.unwrap_or(true)
     }
 
     /// What is known of the kernel may not be so any more.

@@ -15,7 +15,9 @@ use super::{
     monitor::Ear,
     refusal::{CommitError, Refusal},
 };
-use crate::netlink::{self, Fault, Generation, Handles, PortId, Sealed, Socket, element_at, encode};
+use crate::netlink::{
+    self, Fault, Generation, Handles, ListedTable, PortId, Sealed, Socket, element_at, encode,
+};
 
 /// How often a batch is encoded anew because somebody else, such as kube-proxy, wrote to a table of theirs in the meantime.
 const ATTEMPTS: usize = 10;
@@ -32,6 +34,8 @@ pub(super) enum Order {
     Adopt(Ruleset, oneshot::Sender<io::Result<Option<Ruleset>>>),
     /// Remove our tables.
     Cleanup(oneshot::Sender<Result<(), CommitError>>),
+    /// Tell whether a table of ours exists.
+    HasTables(oneshot::Sender<io::Result<bool>>),
     /// Tell the generation.
     Generation(oneshot::Sender<io::Result<Generation>>),
 }
@@ -90,6 +94,12 @@ impl Worker {
                     Family::ALL.map(|family| [Operation::AddTable(family), Operation::DeleteTable(family)]);
                 let batch = Batch { operations: operations.concat() };
                 answer.send(self.commit(&Transaction { batches: vec![batch] }).map(drop)).ok();
+            }
+            Order::HasTables(answer) => {
+                let mut tables = Family::ALL.into_iter().map(|family| self.socket.table(family));
+                let exists = |table| table != ListedTable::Absent;
+                let found = tables.try_fold(false, |found, table| Ok(found || exists(table?)));
+                answer.send(found).ok();
             }
             Order::Generation(answer) => {
                 answer.send(self.socket.generation()).ok();

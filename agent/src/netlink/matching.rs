@@ -22,8 +22,8 @@ use super::{
     uapi::datatype,
 };
 
-/// `RTN_LOCAL`.
-const LOCAL: u32 = 2;
+/// `RTN_UNICAST`.
+const UNICAST: u32 = 1;
 
 impl Program<'_> {
     /// Appends what a condition is made of.
@@ -84,7 +84,7 @@ impl Program<'_> {
             Match::Ct(state) => self.push_state(*state),
             Match::LocalDestination => {
                 self.push(Expression::DestinationType);
-                self.push(Expression::Compare(Operator::Is, Value::new(&LOCAL.to_ne_bytes())));
+                self.push(Expression::Compare(Operator::IsNot, Value::new(&UNICAST.to_ne_bytes())));
             }
         }
         Ok(())

@@ -82,7 +82,7 @@ fn lists_conditions_as_a_person_writes_them() {
             "oifname != \"cali*\" counter",
             "iifname \"eth0\" counter",
             "ct state established,related counter",
-            "fib daddr type local counter",
+            "fib daddr type != unicast counter",
             "log prefix \"policy web: \" jump matches/default/web comment \"knp/default/web ingress[2] tier default\"",
             "ip6 saddr fd00::/8 counter",
             "ip6 saddr fd00::/33 counter",

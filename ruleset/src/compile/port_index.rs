@@ -24,6 +24,8 @@ use crate::{
 
 /// More ports than this in one group are left to the full list.
 const MOST_PORTS: usize = 2048;
+/// So are ports if their chains would hold more rules than this, as every rule without a port stands in each.
+const MOST_RULES: usize = 20_000;
 
 /// Adds the index of a group to what it is rendered to; the name of the map, or none if no rule names a port alone. `rules` is the full list, with the
 /// rules of every policy in place of the jump to it.
@@ -36,6 +38,10 @@ pub(super) fn render(
 ) -> Option<SetName> {
     let ports: BTreeSet<ProtocolPort> = rules.iter().flat_map(named_alone).collect();
     if ports.is_empty() || ports.len() > MOST_PORTS {
+        return None;
+    }
+    let portless = rules.iter().filter(|rule| named_alone(rule).is_empty()).count();
+    if portless.saturating_mul(ports.len()) > MOST_RULES {
         return None;
     }
     let digest = name::digest(&format!("{direction}\n{verdicts:?}"));

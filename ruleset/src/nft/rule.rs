@@ -209,6 +209,6 @@ pub enum Match {
     Interface(InterfaceSide, Operator, InterfaceMatch),
     /// `ct state …` as a test of bits.
     Ct(CtState),
-    /// `fib daddr type local`: the destination is an address of this node.
+    /// `fib daddr type != unicast`: the destination is this node, by an address of its own, by broadcast or by multicast.
     LocalDestination,
 }

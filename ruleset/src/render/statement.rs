@@ -119,7 +119,7 @@ impl Line<'_> {
             }
             Match::Ct(CtState::EstablishedOrRelated) => f.write_str("ct state established,related"),
             Match::Ct(CtState::Invalid) => f.write_str("ct state invalid"),
-            Match::LocalDestination => f.write_str("fib daddr type local"),
+            Match::LocalDestination => f.write_str("fib daddr type != unicast"),
         }
     }
 

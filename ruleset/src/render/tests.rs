@@ -94,7 +94,7 @@ fn addresses_interfaces_and_the_rest() {
         (Match::Interface(InterfaceSide::Out, IsNot, exact("odd*")), "oifname != \"odd\\*\""),
         (Match::Ct(CtState::EstablishedOrRelated), "ct state established,related"),
         (Match::Ct(CtState::Invalid), "ct state invalid"),
-        (Match::LocalDestination, "fib daddr type local"),
+        (Match::LocalDestination, "fib daddr type != unicast"),
     ] {
         assert_eq!(text(Family::V6, [condition]), expected);
     }

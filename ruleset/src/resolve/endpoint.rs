@@ -15,7 +15,7 @@ pub(super) struct LocalPods {
     prefixes: Vec<InterfacePrefix>,
     links: Links,
     pods: BTreeMap<ObjectName, LocalPod>,
-    /// Who claims an interface; the least has it.
+    /// Who claims an interface.
     claims: BTreeMap<InterfaceName, BTreeSet<ObjectName>>,
 }
 
@@ -67,7 +67,16 @@ impl LocalPods {
     pub(super) fn endpoint(&self, name: &ObjectName) -> Option<(&Pod, &InterfaceName)> {
         let local = self.pods.get(name)?;
         let interface = local.interface.as_ref()?;
-        (self.claims.get(interface)?.first()? == name).then_some((&local.pod, interface))
+        (self.holder(interface)? == name).then_some((&local.pod, interface))
+    }
+
+    /// Who has an interface: the pod after which it is named, else the least of those to whose addresses it leads. A pod that is gone from its own link
+    /// may still claim the link of the one that has its address now.
+    fn holder(&self, interface: &InterfaceName) -> Option<&ObjectName> {
+        let claimants = self.claims.get(interface)?;
+        let is_named =
+            |pod: &&ObjectName| self.prefixes.iter().any(|prefix| prefix.interface_of(pod) == *interface);
+        claimants.iter().find(is_named).or_else(|| claimants.first())
     }
 
     /// The pods of a namespace.
@@ -89,8 +98,7 @@ impl LocalPods {
         if let Some(interface) = interface {
             let claimants = self.claims.entry(interface).or_default();
             claimants.insert(name.clone());
-            // Who had it, and who has it.
-            affected.extend(claimants.iter().take(2).cloned());
+            affected.extend(claimants.iter().cloned());
         }
         affected.insert(name.clone());
         affected
@@ -100,11 +108,11 @@ impl LocalPods {
         let Some(interface) = interface else { return BTreeSet::new() };
         let Some(claimants) = self.claims.get_mut(interface) else { return BTreeSet::new() };
         claimants.remove(name);
-        let heir = claimants.first().cloned();
+        let others = claimants.clone();
         if claimants.is_empty() {
             self.claims.remove(interface);
         }
-        heir.into_iter().collect()
+        others
     }
 }
 

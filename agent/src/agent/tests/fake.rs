@@ -137,6 +137,10 @@ fn new_rule(edit: &RuleEdit) -> Option<&Rule> {
 }
 
 impl Dataplane for Fake {
+    async fn has_tables(&mut self) -> io::Result<bool> {
+        Ok(self.held().is_some())
+    }
+
     async fn commit(&mut self, transaction: Transaction) -> Result<(), CommitError> {
         self.state().commit(&transaction)
     }

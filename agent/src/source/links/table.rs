@@ -162,6 +162,11 @@ fn host_route(message: &RouteMessage) -> Option<(IpAddr, HostRoute)> {
             destination = Some(IpAddr::V6(*address));
         } else if let RouteAttribute::Oif(index) = attribute {
             device = Some(*index);
+        } else if let RouteAttribute::Gateway(_) | RouteAttribute::Via(_) | RouteAttribute::MultiPath(_) =
+            attribute
+        {
+            // The pod is behind another host, not behind this device.
+            return None;
         } else if let RouteAttribute::Priority(number) = attribute {
             priority = *number;
         } else if let RouteAttribute::Table(number) = attribute {

@@ -14,7 +14,7 @@ use crate::{
     },
     labels::Labels,
     links::InterfacePrefix,
-    name::{NodeName, ObjectName, TierName},
+    name::{InterfaceName, NodeName, ObjectName, TierName},
     policy::{Direction, Policy, Tier, TierAction},
     port::NamedPort,
     resolve::policy,
@@ -114,6 +114,15 @@ fn endpoints<'a>(
         pod.node.as_ref() == Some(node) && matches!(pod.state, PodState::Active | PodState::Unintelligible)
     });
     let mut endpoints = Vec::new();
+    let is_at = |pod: &Pod, interface: &InterfaceName| {
+        prefixes.iter().any(|prefix| prefix.interface_of(&pod.name) == *interface)
+    };
+    let mut here: Vec<&Pod> = here.collect();
+    // Those whose interface bears their name come first.
+    here.sort_by_key(|pod| {
+        let interface = store.links().interface_of(&pod.name, &pod.addresses, prefixes);
+        !interface.is_some_and(|interface| is_at(pod, &interface))
+    });
     for pod in here {
         let Some(interface) = store.links().interface_of(&pod.name, &pod.addresses, prefixes) else {
             continue;
