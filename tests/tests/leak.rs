@@ -97,8 +97,7 @@ fn nothing_denied_arrives_and_nothing_allowed_is_lost() {
     );
     assert_eq!(arrived, 0, "denied packets arrived");
     assert_eq!(lost, 0, "allowed packets were lost: {}", blame(&allowed, &done));
-    // The stream aims at 22,000; a machine that is busy with other things may send fewer, which shows less but proves nothing wrong.
-    assert!(rate >= 10_000, "only {rate} denied packets/s were sent: the test shows less than it claims");
+    assert!(rate >= 20_000, "only {rate} denied packets/s were sent: the test shows less than it claims");
     rig.end_agents().unwrap();
 }
 
