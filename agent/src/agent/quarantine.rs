@@ -7,12 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ferrule_ruleset::{
-    address::Family,
-    name::SetName,
-    nft::{Match, Ruleset, Statement},
-    policy::PolicyKey,
-};
+use ferrule_ruleset::{address::Family, name::SetName, nft::Ruleset, policy::PolicyKey};
 use tokio::time::Instant;
 
 use super::{backoff::Backoff, dataplane::Culprit};
@@ -102,15 +97,6 @@ fn policies_of(culprit: &Culprit, desired: &Ruleset) -> BTreeSet<PolicyKey> {
 /// The policies whose rules look into a set.
 fn users_of(family: Family, set: &SetName, desired: &Ruleset) -> BTreeSet<PolicyKey> {
     let rules = desired.table(family).chains.values().flat_map(|chain| &chain.rules);
-    let users = rules.filter(|rule| rule.statements.iter().any(|statement| looks_into(statement, set)));
+    let users = rules.filter(|rule| rule.statements.iter().any(|statement| statement.set() == Some(set)));
     users.filter_map(|rule| rule.origin.policy().cloned()).collect()
-}
-
-fn looks_into(statement: &Statement, set: &SetName) -> bool {
-    match statement {
-        Statement::Match(Match::InSet(_, _, name) | Match::AddressPortInSet(_, _, name))
-        | Statement::InterfaceMap(_, name)
-        | Statement::PortMap(name) => name == set,
-        Statement::Match(_) | Statement::Counter | Statement::Log(_) | Statement::Verdict(_) => false,
-    }
 }

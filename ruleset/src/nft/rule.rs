@@ -51,23 +51,9 @@ impl Statement {
     /// The set or map it looks into.
     pub fn set(&self) -> Option<&SetName> {
         match self {
-            Self::Match(Match::InSet(.., set) | Match::AddressPortInSet(.., set)) => Some(set),
+            Self::Match(condition) => condition.set(),
             Self::InterfaceMap(_, map) | Self::PortMap(map) => Some(map),
-            Self::Match(
-                Match::Protocol(..)
-                | Match::Net(..)
-                | Match::AnyOf(..)
-                | Match::Port(..)
-                | Match::IcmpType(..)
-                | Match::IcmpTypeCode(..)
-                | Match::IcmpTypes(_)
-                | Match::Interface(..)
-                | Match::Ct(_)
-                | Match::LocalDestination,
-            )
-            | Self::Counter
-            | Self::Log(_)
-            | Self::Verdict(_) => None,
+            Self::Counter | Self::Log(_) | Self::Verdict(_) => None,
         }
     }
 
@@ -211,4 +197,23 @@ pub enum Match {
     Ct(CtState),
     /// `fib daddr type != unicast`: the destination is this node, by an address of its own, by broadcast or by multicast.
     LocalDestination,
+}
+
+impl Match {
+    /// The set it looks into.
+    pub fn set(&self) -> Option<&SetName> {
+        match self {
+            Self::InSet(.., set) | Self::AddressPortInSet(.., set) => Some(set),
+            Self::Protocol(..)
+            | Self::Net(..)
+            | Self::AnyOf(..)
+            | Self::Port(..)
+            | Self::IcmpType(..)
+            | Self::IcmpTypeCode(..)
+            | Self::IcmpTypes(_)
+            | Self::Interface(..)
+            | Self::Ct(_)
+            | Self::LocalDestination => None,
+        }
+    }
 }

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     evaluate::first_miss,
     ir::ActivePolicy,
-    name::SetName,
     nft::{Match, Rule, Statement, Table},
     origin::Origin,
     packet::Packet,
@@ -69,22 +68,6 @@ fn cause(origin: &Origin, packet: &Packet, table: &Table) -> Option<Cause> {
         furthest.and_then(|(place, rule)| rule.statements.get(place).and_then(Statement::condition));
     Some(condition.map_or(Cause::Family, |condition| Cause::Condition {
         condition: condition.clone(),
-        set: set(condition).and_then(|name| table.sets.get(name)).map(|set| set.comment.clone()),
+        set: condition.set().and_then(|name| table.sets.get(name)).map(|set| set.comment.clone()),
     }))
-}
-
-fn set(condition: &Match) -> Option<&SetName> {
-    match condition {
-        Match::InSet(_, _, set) | Match::AddressPortInSet(_, _, set) => Some(set),
-        Match::Protocol(..)
-        | Match::Net(..)
-        | Match::AnyOf(..)
-        | Match::Port(..)
-        | Match::IcmpType(..)
-        | Match::IcmpTypeCode(..)
-        | Match::IcmpTypes(_)
-        | Match::Interface(..)
-        | Match::Ct(_)
-        | Match::LocalDestination => None,
-    }
 }
