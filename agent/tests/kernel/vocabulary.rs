@@ -249,9 +249,10 @@ fn rules_with_a_state_stay_what_they_are() {
 fn send_to_self(flows: usize) {
     let status = std::process::Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
     assert!(status.success());
-    for flow in 0..flows {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.send_to(b"x", ("127.0.0.1", 9000 + flow as u16)).ok();
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..flows {
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(b"x", receiver.local_addr().unwrap()).unwrap();
     }
 }
 
