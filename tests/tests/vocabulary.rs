@@ -6,12 +6,14 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr, UdpSocket},
     sync::Arc,
+    time::Duration,
 };
 
 use ferrule_ruleset::{
     address::Family,
     evaluate::{Outcome, evaluate},
     ir::AddressPort,
+    name::ChainName,
     nft::{
         AddressSide, BaseChain, Chain, ChainKind, CtState, Elements, Hook, InterfaceSide, Match, Operator,
         PortSide, Rule, Ruleset, Set, Statement, Verdict,
@@ -30,7 +32,7 @@ const SERVED: u16 = 8080;
 /// To this port nothing is tracked.
 const UNTRACKED: u16 = 7777;
 
-/// `client [c]──[n] node [m]──[s] server`.
+/// `client [eth0]──[to-client] node [to-server]──[eth0] server`.
 struct Wires {
     client: Namespace,
     node: Namespace,
@@ -61,7 +63,9 @@ impl Wires {
             namespace
         };
         let wires = Self { client: create("c"), node: create("n"), server: create("s") };
-        for (near, far, end, network) in [("n", "c", &wires.client, 1), ("m", "s", &wires.server, 2)] {
+        for (near, far, end, network) in
+            [("to-client", "eth0", &wires.client, 1), ("to-server", "eth0", &wires.server, 2)]
+        {
             wires
                 .node
                 .execute("ip", &["link", "add", near, "type", "veth", "peer", far, "netns", end.name()], "")
@@ -78,7 +82,9 @@ impl Wires {
                 end.execute("ip", &[flag, "route", "add", "default", "via", &gateway], "").unwrap();
             }
         }
-        [&wires.client, &wires.node, &wires.server].map(|namespace| namespace.wait_links().unwrap());
+        for namespace in [&wires.client, &wires.node, &wires.server] {
+            namespace.wait_links().unwrap();
+        }
         wires
     }
 }
@@ -114,8 +120,8 @@ fn probes(family: Family) -> Vec<Probe> {
     let device = |name: &str| Some(name.into());
     let packet = |source, (destination, port), source_port, tracking| Packet {
         hook: Hook::Forward,
-        in_interface: device("n"),
-        out_interface: device("m"),
+        in_interface: device("to-client"),
+        out_interface: device("to-server"),
         source,
         destination,
         payload: Payload::Ports { protocol: Protocol::UDP, source: source_port, destination: port },
@@ -236,9 +242,10 @@ fn ruleset(end: &Statement) -> Ruleset {
         };
         let near = address(family, 1, 1);
         let member = AddressPort { address: near, protocol: Protocol::UDP, port: DIALLED };
-        table
-            .sets
-            .insert("near".into(), named("near", Elements::Addresses([near.into()].into_iter().collect())));
+        table.sets.insert(
+            "near".into(),
+            named("near", Elements::Addresses([IpNet::from(near)].into_iter().collect())),
+        );
         let members = Elements::AddressPorts([member].into_iter().collect());
         table.sets.insert("near-dialled".into(), named("near-dialled", members));
     }
@@ -264,10 +271,11 @@ fn predicted(family: Family, whole: &Ruleset, packet: &Packet, hook: Hook, place
     let mut alone = whole.clone();
     let table = alone.tables.get_mut(family);
     let (name, ..) = CHAINS[0];
-    let rules = vec![table.chains[&name.into()].rules[place].clone()];
+    let rules = vec![table.chains[&ChainName::from(name)].rules[place].clone()];
     let base = Some(BaseChain { hook, priority: 0, kind: ChainKind::Filter });
-    table.chains =
-        [("alone".into(), Arc::new(Chain { name: "alone".into(), base, rules }))].into_iter().collect();
+    table.chains = [(ChainName::from("alone"), Arc::new(Chain { name: "alone".into(), base, rules }))]
+        .into_iter()
+        .collect();
     evaluate(&alone, &Packet { hook, ..packet.clone() }).outcome == Outcome::Dropped
 }
 
@@ -314,14 +322,17 @@ fn conditions_hold_for_the_packets_that_the_evaluator_says() {
                 Sender::Client => (&wires.client, address(family, 1, 2)),
                 Sender::Node => (&wires.node, address(family, 2, 1)),
             };
-            sender.run(|| {
-                let socket = UdpSocket::bind(SocketAddr::new(own, probe.source_port)).unwrap();
-                assert_eq!(socket.send_to(b"probe", probe.to).unwrap(), 5);
-            });
-        }
-        // What waits for a neighbour has gone through when something else to it has.
-        for (from, to) in [(&wires.client, address(family, 2, 2)), (&wires.node, address(family, 2, 2))] {
-            from.execute("ping", &["-c", "1", "-W", "5", &to.to_string()], "").unwrap();
+            // A packet that arrives has been counted wherever it was.
+            let (receiver, at) = match probe.to {
+                (_, DIALLED) => (&wires.server, (address(family, 2, 2), SERVED)),
+                to if to.0 == address(family, 1, 1) => (&wires.node, to),
+                to => (&wires.server, to),
+            };
+            let receiver = receiver.run(|| UdpSocket::bind(at).unwrap());
+            receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            let sender = sender.run(|| UdpSocket::bind(SocketAddr::new(own, probe.source_port)).unwrap());
+            assert_eq!(sender.send_to(b"probe", probe.to).unwrap(), 5);
+            assert_eq!(receiver.recv(&mut [0; 9]).unwrap(), 5, "{family} {}", probe.source_port);
         }
         compare(family, &whole, &probes, &counted(&wires.node, family));
     }
