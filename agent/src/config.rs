@@ -15,9 +15,10 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches};
 use ferrule_ruleset::{
-    compile::{EndpointToHost, InvalidPackets, Options},
+    compile::Options,
     links::InterfacePrefix,
     name::NodeName,
+    settings::{EndpointToHost, InvalidPackets, Layer},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -147,8 +148,11 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
     }
     let options = Options {
         prefixes: prefixes(settings.interface_prefix.as_deref())?,
-        endpoint_to_host: settings.default_endpoint_to_host_action.unwrap_or_default().into(),
-        invalid: settings.conntrack_invalid.unwrap_or_default().into(),
+        layer: Layer {
+            endpoint_to_host: settings.default_endpoint_to_host_action.map(Into::into),
+            invalid: settings.conntrack_invalid.map(Into::into),
+            ..Layer::default()
+        },
         ..Options::default()
     };
     Ok(Config {
