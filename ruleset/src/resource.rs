@@ -5,7 +5,7 @@ mod network;
 mod service;
 
 pub use host_endpoint::{HostEndpoint, HostEndpointState, HostInterface};
-pub use network::{Configuration, ConfigurationScope, IpPool, PoolNat, PoolUse, ServiceRanges};
+pub use network::{Configuration, ConfigurationScope, IpPool, PoolNat, PoolUse, ServiceRanges, Tunnel};
 pub use service::{EndpointPort, EndpointSlice, Service, ServicePort};
 
 use std::{net::IpAddr, sync::Arc};

@@ -8,6 +8,7 @@ use super::{TierStep, Verdicts};
 use crate::{
     name::{HostEndpointName, InterfaceName},
     policy::PerDirection,
+    resource::Tunnel,
 };
 
 /// A host endpoint of this node that has an interface. Of several that claim one interface the least name has it; a name goes before an address.
@@ -49,4 +50,6 @@ pub struct Surroundings {
     pub hosts: BTreeSet<IpAddr>,
     /// Ranges of service addresses.
     pub service_ranges: BTreeSet<IpNet>,
+    /// How nodes carry traffic of pods to each other; what comes so from [`Self::hosts`] (and the settings' external nodes) is not host endpoint policy's.
+    pub tunnels: BTreeSet<Tunnel>,
 }

@@ -17,6 +17,17 @@ pub struct IpPool {
     pub uses: PoolUse,
     /// `spec.natOutgoing`: whether traffic of its addresses that leaves the pools is translated.
     pub nat: PoolNat,
+    /// `spec.ipipMode` or `spec.vxlanMode` other than `Never`: how nodes carry its traffic to each other.
+    pub tunnel: Option<Tunnel>,
+}
+
+/// How nodes carry traffic of pods to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tunnel {
+    /// IP in IP, protocol 4.
+    Ipip,
+    /// VXLAN, UDP to `vxlanPort`.
+    Vxlan,
 }
 
 /// `spec.allowedUses`.
