@@ -78,6 +78,7 @@ fn read(element: &Value) -> Option<(u32, Ends)> {
         let address: IpAddr = key[at].as_str()?.parse().ok()?;
         Some(SocketAddr::new(address, u16::try_from(key[at + 1].as_u64()?).ok()?))
     };
-    let name = u32::try_from(key[0].as_u64()?).ok()?;
+    // `ct mark set tcp sequence` leaves the bytes in the order that they have in the packet.
+    let name = u32::from_be(u32::try_from(key[0].as_u64()?).ok()?);
     Some((name, Ends { source: end(1)?, destination: end(3)? }))
 }
