@@ -11,7 +11,8 @@
 //! (`detectLocalMode: ClusterCIDR`).
 //!
 //! [`bed`] wires nodes, pods and a client outside up for them, [`dial`] opens connections, [`witness`] has the kernel record what passes the places where
-//! policy is applied, [`cell`] is the space of questions, [`expectation`] the answers as an independent model has them, and [`document`] writes both down.
+//! policy is applied, [`cell`] is the space of questions, [`expectation`] and [`policy`] the answers as an independent
+//! model has them; [`truth`] measures all of them, [`scenario`] a few more, and [`document`] writes the measurements down.
 
 pub mod bed;
 pub mod cell;
@@ -20,9 +21,12 @@ pub mod document;
 pub mod expectation;
 mod host_port;
 mod iptables;
+pub mod layout;
 mod nftables;
 mod plan;
 pub mod policy;
+pub mod scenario;
+pub mod truth;
 pub mod witness;
 
 use std::net::{IpAddr, SocketAddr};

@@ -12,39 +12,30 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
 
 use anyhow::{Context, Result, ensure};
-use ferrule_ruleset::{
-    address::{Family, PerFamily},
-    protocol::Protocol,
-};
+use ferrule_ruleset::address::Family;
 use tempfile::TempDir;
 
 use super::{
-    Endpoint, HostPort, Mode, Node, Service, ServicePort, TrafficPolicy,
-    cell::{Backend, Cell, Client, Entrance, Site},
+    HostPort, Mode, Node, Service,
+    cell::{Backend, Cell, Client, Site},
     dial::{Dial, Dialler, Expected, Outcome, Server},
     expectation::{End, Party, Sight, Story},
+    layout::{
+        Host, TARGET_PORT, address, client_name, cluster, dialled, host_port, node, objects, parties, secondary_address,
+        server_name, services, virtual_addresses,
+    },
     render,
     witness::{self, Ends},
 };
 use crate::{
     agent::{Agent, replace},
-    cluster::{Cluster, Pod},
     namespace::Namespace,
     topology::Topology,
 };
-
-/// The port that servers listen on.
-pub const TARGET_PORT: u16 = 8080;
-/// The port of cluster, load balancer and external addresses.
-const SERVICE_PORT: u16 = 80;
-/// The networks of the nodes' addresses.
-pub const NODE_NETWORKS: [&str; 2] = ["172.18.0.0/24", "fd18::/64"];
-/// The networks of the pods' addresses.
-const POD_NETWORKS: [&str; 2] = ["10.244.0.0/16", "fd00:10:244::/48"];
 
 /// Wires, rules, servers and agents.
 #[derive(Debug)]
@@ -83,30 +74,32 @@ pub struct Question {
     pub expected: End,
 }
 
+/// A connection to be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Who calls.
+    pub client: Client,
+    /// From which address, if not from the client's first of the family.
+    pub source: Option<IpAddr>,
+    /// Whom.
+    pub to: SocketAddr,
+    /// Whether an answer should come: only how long it is waited for depends on this.
+    pub expected: Expected,
+}
+
 impl Bed {
     /// Wires a bed up and starts its servers. No rules are there yet.
     pub fn wire(label: &str) -> Result<Self> {
-        let cluster = cluster();
+        let mut cluster = cluster();
+        if let Some(addresses) = cluster.nodes.get_mut(Site::Dialled.node()) {
+            addresses.extend(Family::ALL.map(secondary_address));
+        }
         let outside = BTreeSet::from(Family::ALL.map(|family| address(family, Host::Outside)));
         let topology = Topology::build(label, &cluster, &outside)?;
         let services = services();
-        let virtual_addresses = services.iter().flat_map(|service| {
-            [service.cluster_ips.clone(), service.load_balancer_ips.clone(), service.external_ips.clone()].concat()
-        });
-        let virtual_addresses: Vec<IpAddr> = virtual_addresses.collect();
+        let virtual_addresses: Vec<IpAddr> = services.iter().flat_map(virtual_addresses).collect();
         topology.route(&virtual_addresses, Site::Dialled.node())?;
-        let mut parties: BTreeMap<_, _> =
-            virtual_addresses.iter().map(|address| (*address, Party::Service)).collect();
-        for family in Family::ALL {
-            parties.insert(address(family, Host::Outside), Party::Outside);
-            for site in Site::ALL {
-                parties.insert(address(family, Host::Node(site)), Party::Node(site));
-                parties.insert(address(family, Host::Client(site)), Party::ClientPod(site));
-            }
-            for backend in Backend::ALL {
-                parties.insert(address(family, Host::Server(backend)), Party::Server(backend));
-            }
-        }
+        demote_secondary(topology.node(Site::Dialled.node())?)?;
         let mut bed = Self {
             nodes: Site::ALL.map(|site| (site, node(site))).into(),
             host_ports: Backend::ALL.map(host_port).into(),
@@ -116,7 +109,7 @@ impl Bed {
             manifests: TempDir::new().context("manifests")?,
             topology,
             services,
-            parties,
+            parties: parties(),
         };
         bed.serve()?;
         Ok(bed)
@@ -124,8 +117,14 @@ impl Bed {
 
     /// Replaces all rules on the nodes: kube-proxy's in a mode, `portmap`'s, the masquerading of what pods send elsewhere, and the witness.
     pub fn install(&self, mode: Mode) -> Result<()> {
+        let loopback = match mode {
+            // It serves NodePorts on 127.0.0.0/8 too, whose packets the kernel does not forward otherwise.
+            Mode::Iptables => "1",
+            Mode::Nftables => "0",
+        };
         for (site, node) in &self.nodes {
             let namespace = self.topology.node(site.node())?;
+            namespace.set(&[("net/ipv4/conf/all/route_localnet", loopback)])?;
             let own = Family::ALL.map(|family| {
                 format!("{}{}", nat_outgoing(family, node), witness::table(family))
             });
@@ -142,7 +141,7 @@ impl Bed {
         ensure!(self.agents.is_empty(), "agents run already");
         let manifests = self.manifests.path().join("manifests");
         std::fs::create_dir_all(&manifests)?;
-        replace(&manifests.join("cluster.yaml"), &objects(&self.topology.cluster))?;
+        replace(&manifests.join("cluster.yaml"), &objects(&cluster()))?;
         replace(&manifests.join("policies.yaml"), &regime.policies)?;
         let mut arguments = Vec::new();
         if !regime.config.is_empty() {
@@ -172,22 +171,16 @@ impl Bed {
 
     /// Tries connections; what the kernel saw of each and how it ended, in order.
     pub fn ask(&mut self, questions: &[Question]) -> Result<Vec<Story>> {
-        self.topology.forget_connections()?;
-        let topology = &self.topology;
-        let dials = questions.iter().map(|question| {
-            let (from, source) = match question.cell.client {
-                Client::Pod(site) => (topology.pod(&client_name(site))?, Host::Client(site)),
-                Client::Host(site) => (topology.node(site.node())?, Host::Node(site)),
-                Client::Outside => (topology.outside(), Host::Outside),
-            };
-            let expected = match question.expected {
+        let calls = questions.iter().map(|question| Call {
+            client: question.cell.client,
+            source: None,
+            to: dialled(question.cell, question.family),
+            expected: match question.expected {
                 End::Answered(_) | End::Refused => Expected::Answer,
                 End::TimedOut => Expected::Silence,
-            };
-            let to = dialled(question.cell, question.family);
-            Ok(Dial { from, source: address(question.family, source), to, expected })
+            },
         });
-        let outcomes = self.dialler.dial(&dials.collect::<Result<Vec<_>>>()?)?;
+        let outcomes = self.call(&calls.collect::<Vec<_>>())?;
         let mut testimonies = BTreeMap::new();
         for site in Site::ALL {
             testimonies.insert(site, witness::hear(self.topology.node(site.node())?)?);
@@ -198,14 +191,36 @@ impl Bed {
             Ok(Story {
                 egress: egress.map(|ends| self.sight(*ends)).transpose()?,
                 ingress: ingress.map(|ends| self.sight(*ends)).transpose()?,
-                end: match outcome {
-                    Outcome::Answered(peer) => End::Answered(self.party(peer.ip())?),
-                    Outcome::Refused => End::Refused,
-                    Outcome::Silent => End::TimedOut,
-                },
+                end: self.end(outcome)?,
             })
         });
         stories.collect()
+    }
+
+    /// Tries connections of any kind. For each in order its name, and what came of it.
+    pub fn call(&mut self, calls: &[Call]) -> Result<Vec<(u32, Outcome)>> {
+        self.topology.forget_connections()?;
+        let topology = &self.topology;
+        let dials = calls.iter().map(|call| {
+            let (from, host) = match call.client {
+                Client::Pod(site) => (topology.pod(&client_name(site))?, Host::Client(site)),
+                Client::Itself(backend) => (topology.pod(&server_name(backend))?, Host::Server(backend)),
+                Client::Host(site) => (topology.node(site.node())?, Host::Node(site)),
+                Client::Outside => (topology.outside(), Host::Outside),
+            };
+            let source = call.source.unwrap_or_else(|| address(Family::of(&call.to.ip()), host));
+            Ok(Dial { from, source, to: call.to, expected: call.expected })
+        });
+        self.dialler.dial(&dials.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// An outcome with the party that the server saw.
+    pub fn end(&self, outcome: Outcome) -> Result<End> {
+        Ok(match outcome {
+            Outcome::Answered(peer) => End::Answered(self.party(peer.ip())?),
+            Outcome::Refused => End::Refused,
+            Outcome::Silent => End::TimedOut,
+        })
     }
 
     /// Stops the servers; an error if one could not serve.
@@ -238,187 +253,6 @@ impl Bed {
     }
 }
 
-/// Everybody who has addresses.
-#[derive(Clone, Copy)]
-enum Host {
-    Node(Site),
-    Client(Site),
-    Server(Backend),
-    Outside,
-}
-
-/// The only address of somebody in a family.
-fn address(family: Family, host: Host) -> IpAddr {
-    let number = |site: Site| match site {
-        Site::Third => 0_u8,
-        Site::Dialled => 1,
-        Site::Other => 2,
-    };
-    let pod = |site: Site, last: u8| match family {
-        Family::V4 => IpAddr::from([10, 244, number(site), last]),
-        Family::V6 => Ipv6Addr::new(0xfd00, 0x10, 0x244, number(site).into(), 0, 0, 0, last.into()).into(),
-    };
-    match (host, family) {
-        (Host::Node(site), Family::V4) => Ipv4Addr::new(172, 18, 0, 2 + number(site)).into(),
-        (Host::Node(site), Family::V6) => {
-            Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 0, 2 + u16::from(number(site))).into()
-        }
-        (Host::Client(site), Family::V4 | Family::V6) => pod(site, 10),
-        (Host::Server(backend), Family::V4 | Family::V6) => pod(backend.site(), 20),
-        (Host::Outside, Family::V4) => Ipv4Addr::new(198, 51, 100, 7).into(),
-        (Host::Outside, Family::V6) => Ipv6Addr::new(0x2001, 0xdb8, 7, 0, 0, 0, 0, 7).into(),
-    }
-}
-
-fn addresses(host: Host) -> Vec<IpAddr> {
-    Family::ALL.map(|family| address(family, host)).into()
-}
-
-/// The addresses of the clients that have addresses of their own: pods, and outside.
-pub fn client_addresses() -> Vec<IpAddr> {
-    let hosts = Site::ALL.map(Host::Client).into_iter().chain([Host::Outside]);
-    hosts.flat_map(addresses).collect()
-}
-
-fn client_name(site: Site) -> String {
-    format!("default/client-{}", site.node())
-}
-
-fn server_name(backend: Backend) -> String {
-    format!("default/server-{}", backend.site().node())
-}
-
-fn cluster() -> Cluster {
-    let nodes = Site::ALL.map(|site| (site.node().to_owned(), addresses(Host::Node(site))));
-    let pod = |host, site: Site| Pod { node: site.node().to_owned(), addresses: addresses(host) };
-    let clients = Site::ALL.map(|site| (client_name(site), pod(Host::Client(site), site)));
-    let servers = Backend::ALL
-        .map(|backend| (server_name(backend), pod(Host::Server(backend), backend.site())));
-    Cluster { nodes: nodes.into(), pods: clients.into_iter().chain(servers).collect(), ..Cluster::default() }
-}
-
-/// Nodes and pods as API objects. The label `app` is the part of a pod's name before the first hyphen.
-fn objects(cluster: &Cluster) -> String {
-    let quoted = |key: &str, addresses: &[IpAddr]| {
-        addresses.iter().map(|address| format!("{{{key}: \"{address}\"}}")).collect::<Vec<_>>().join(", ")
-    };
-    let mut text = String::from("kind: List\nitems:\n");
-    for (name, addresses) in &cluster.nodes {
-        text.push_str(&format!(
-            "- {{apiVersion: v1, kind: Node, metadata: {{name: {name}}}, status: {{addresses: [{}]}}}}\n",
-            quoted("type: InternalIP, address", addresses)
-        ));
-    }
-    for (name, pod) in &cluster.pods {
-        let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
-        let (app, _) = name.split_once('-').unwrap_or((name, ""));
-        text.push_str(&format!(
-            "- {{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: {namespace}, labels: {{app: {app}}}}}, \
-             spec: {{nodeName: {}}}, status: {{podIPs: [{}]}}}}\n",
-            pod.node,
-            quoted("ip", &pod.addresses)
-        ));
-    }
-    text
-}
-
-fn node(site: Site) -> Node {
-    let pod_networks = PerFamily::from_fn(|family| {
-        let network = match family {
-            Family::V4 => POD_NETWORKS[0],
-            Family::V6 => POD_NETWORKS[1],
-        };
-        network.parse().expect("a network")
-    });
-    Node { name: site.node().to_owned(), addresses: addresses(Host::Node(site)), pod_networks }
-}
-
-/// The number of the Service for a backend and a traffic policy.
-fn service_number(backend: Backend, traffic_policy: TrafficPolicy) -> u8 {
-    let backend = match backend {
-        Backend::Near => 0,
-        Backend::Far => 2,
-    };
-    backend
-        + match traffic_policy {
-            TrafficPolicy::Cluster => 0,
-            TrafficPolicy::Local => 1,
-        }
-}
-
-/// An address that belongs to no machine: the n-th of a Service.
-fn virtual_address(entrance: Entrance, number: u8, family: Family) -> Option<IpAddr> {
-    let (v4, v6) = match entrance {
-        Entrance::ClusterIp => ([10, 96, 0], 0xfd96),
-        Entrance::LoadBalancer => ([203, 0, 113], 0xfd97),
-        Entrance::ExternalIp => ([192, 0, 2], 0xfd98),
-        Entrance::NodePort | Entrance::HostPort => return None,
-    };
-    let last = 10 + number;
-    Some(match family {
-        Family::V4 => Ipv4Addr::new(v4[0], v4[1], v4[2], last).into(),
-        Family::V6 => Ipv6Addr::new(v6, 0, 0, 0, 0, 0, 0, last.into()).into(),
-    })
-}
-
-fn services() -> Vec<Service> {
-    let pairs = Backend::ALL.into_iter().flat_map(|backend| {
-        [TrafficPolicy::Cluster, TrafficPolicy::Local].map(|traffic_policy| (backend, traffic_policy))
-    });
-    let service = |(backend, external_traffic_policy): (Backend, TrafficPolicy)| {
-        let number = service_number(backend, external_traffic_policy);
-        let addresses =
-            |entrance| Family::ALL.iter().filter_map(|family| virtual_address(entrance, number, *family)).collect();
-        Service {
-            name: format!("default/web-{number}"),
-            cluster_ips: addresses(Entrance::ClusterIp),
-            load_balancer_ips: addresses(Entrance::LoadBalancer),
-            external_ips: addresses(Entrance::ExternalIp),
-            external_traffic_policy,
-            ports: vec![ServicePort {
-                protocol: Protocol::TCP,
-                port: SERVICE_PORT,
-                node_port: Some(30080 + u16::from(number)),
-                target_port: TARGET_PORT,
-            }],
-            endpoints: vec![endpoint(backend)],
-        }
-    };
-    pairs.map(service).collect()
-}
-
-fn endpoint(backend: Backend) -> Endpoint {
-    Endpoint { addresses: addresses(Host::Server(backend)), node: backend.site().node().to_owned() }
-}
-
-fn host_port(backend: Backend) -> HostPort {
-    let port = host_port_number(backend);
-    HostPort { protocol: Protocol::TCP, port, pod: endpoint(backend), container_port: TARGET_PORT }
-}
-
-fn host_port_number(backend: Backend) -> u16 {
-    match backend {
-        Backend::Near => 9080,
-        Backend::Far => 9081,
-    }
-}
-
-/// The port that is dialled.
-pub fn dialled_port(cell: Cell) -> u16 {
-    match cell.entrance {
-        Entrance::ClusterIp | Entrance::LoadBalancer | Entrance::ExternalIp => SERVICE_PORT,
-        Entrance::NodePort => 30080 + u16::from(service_number(cell.backend, cell.traffic_policy)),
-        Entrance::HostPort => host_port_number(cell.backend),
-    }
-}
-
-/// The address and port that are dialled.
-fn dialled(cell: Cell, family: Family) -> SocketAddr {
-    let number = service_number(cell.backend, cell.traffic_policy);
-    let node = || address(family, Host::Node(Site::Dialled));
-    SocketAddr::new(virtual_address(cell.entrance, number, family).unwrap_or_else(node), dialled_port(cell))
-}
-
 /// What a pod sends to an address that is no pod's leaves with the node's address.
 fn nat_outgoing(family: Family, node: &Node) -> String {
     let pods = node.pod_networks.get(family);
@@ -427,4 +261,10 @@ fn nat_outgoing(family: Family, node: &Node) -> String {
   chain postrouting {{ type nat hook postrouting priority 100; {family} saddr {pods} {family} daddr != {pods} masquerade; }}
 }}\n"
     )
+}
+
+/// No connection that the node opens by itself is from its further address, as if that had come later (RFC 6724 rule 3; IPv4 prefers the first anyway).
+fn demote_secondary(node: &Namespace) -> Result<()> {
+    let address = secondary_address(Family::V6);
+    node.execute("ip", &["addr", "change", &format!("{address}/128"), "dev", "eth0", "preferred_lft", "0"], "").map(drop)
 }

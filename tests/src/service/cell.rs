@@ -32,6 +32,8 @@ impl Site {
 /// By which address the server is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entrance {
+    /// The pod's own address: no Service at all.
+    PodAddress,
     /// The cluster address.
     ClusterIp,
     /// The dialled node's address and the Service's port on nodes.
@@ -46,27 +48,37 @@ pub enum Entrance {
 
 impl Entrance {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::ClusterIp, Self::NodePort, Self::LoadBalancer, Self::ExternalIp, Self::HostPort];
-
-    /// Whether `externalTrafficPolicy` has a say.
-    pub fn heeds_traffic_policy(self) -> bool {
-        match self {
-            Self::NodePort | Self::LoadBalancer | Self::ExternalIp => true,
-            Self::ClusterIp | Self::HostPort => false,
-        }
-    }
+    pub const ALL: [Self; 6] = [
+        Self::PodAddress,
+        Self::ClusterIp,
+        Self::NodePort,
+        Self::LoadBalancer,
+        Self::ExternalIp,
+        Self::HostPort,
+    ];
 }
 
 impl fmt::Display for Entrance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::PodAddress => "pod address",
             Self::ClusterIp => "ClusterIP",
             Self::NodePort => "NodePort",
             Self::LoadBalancer => "LoadBalancer",
             Self::ExternalIp => "externalIP",
             Self::HostPort => "hostPort",
         })
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pod(site) => write!(f, "pod on {}", site.node()),
+            Self::Host(site) => write!(f, "{} itself", site.node()),
+            Self::Itself(_) => f.write_str("the server itself"),
+            Self::Outside => f.write_str("outside"),
+        }
     }
 }
 
@@ -86,13 +98,15 @@ pub enum Client {
     Pod(Site),
     /// A process of a node itself.
     Host(Site),
+    /// The backend itself, by way of its Service.
+    Itself(Backend),
     /// A machine outside the cluster.
     Outside,
 }
 
 impl Client {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
+    /// All but the backend.
+    const OTHERS: [Self; 7] = [
         Self::Pod(Site::Dialled),
         Self::Pod(Site::Other),
         Self::Pod(Site::Third),
@@ -102,10 +116,16 @@ impl Client {
         Self::Outside,
     ];
 
+    /// All who call a Service with this backend.
+    pub fn all(backend: Backend) -> impl Iterator<Item = Self> {
+        Self::OTHERS.into_iter().chain([Self::Itself(backend)])
+    }
+
     /// The node that it is on.
     pub fn site(self) -> Option<Site> {
         match self {
             Self::Pod(site) | Self::Host(site) => Some(site),
+            Self::Itself(backend) => Some(backend.site()),
             Self::Outside => None,
         }
     }
@@ -153,7 +173,10 @@ pub fn all() -> Vec<Cell> {
         for backend in Backend::ALL {
             for traffic_policy in [TrafficPolicy::Cluster, TrafficPolicy::Local] {
                 let cell = |client| Cell { entrance, backend, traffic_policy, client };
-                cells.extend(Client::ALL.map(cell));
+                // A pod that calls its own address does not leave its namespace.
+                let outgoing =
+                    |client: &Client| entrance != Entrance::PodAddress || *client != Client::Itself(backend);
+                cells.extend(Client::all(backend).filter(outgoing).map(cell));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use super::{
     TrafficPolicy,
     cell::{Backend, Cell, Client, Entrance, Site},
+    layout::{TARGET_PORT, dialled_port},
 };
 
 /// Whose address it is.
@@ -75,76 +76,113 @@ pub struct Story {
     pub end: End,
 }
 
+/// Who puts the backend in the place of the dialled address.
+enum Translation {
+    /// Nobody has to: the backend is dialled.
+    Needless,
+    /// A node.
+    On(Site),
+    /// Nobody does.
+    Missing,
+}
+
 /// What should become of a connection where no policy is enforced.
 pub fn story(cell: Cell) -> Story {
-    let server = |source| Sight {
-        source,
-        destination: Party::Server(cell.backend),
-        port: super::bed::TARGET_PORT,
+    let own = own_address(cell.client);
+    match translation(cell) {
+        Translation::Needless => {
+            let seen = Some(to_server(cell, own));
+            let ingress = seen.filter(|_| cell.client != Client::Host(cell.backend.site()));
+            Story { egress: seen.filter(|_| is_pod(own)), ingress, end: End::Answered(own) }
+        }
+        Translation::Missing => {
+            Story { egress: is_pod(own).then(|| as_dialled(cell, own)), ingress: None, end: End::Refused }
+        }
+        Translation::On(node) => translated(cell, own, node),
+    }
+}
+
+fn translated(cell: Cell, own: Party, node: Site) -> Story {
+    let at_home = cell.client.site() == Some(node);
+    let egress =
+        is_pod(own).then(|| if at_home { to_server(cell, own) } else { as_dialled(cell, own) });
+    let source = match cell.client.site() {
+        // A pod that calls an address which is no pod's leaves its node with the node's address (`natOutgoing`).
+        Some(home) if !at_home => Party::Node(home),
+        Some(_) | None => own,
     };
-    let translator = translator(cell);
-    let egress = match cell.client {
-        Client::Pod(site) if translator == Some(site) => Some(server(Party::ClientPod(site))),
-        Client::Pod(site) => Some(Sight { source: Party::ClientPod(site), ..dialled(cell) }),
-        Client::Host(_) | Client::Outside => None,
-    };
-    let Some(translator) = translator else { return Story { egress, ingress: None, end: End::Refused } };
-    let source = source_at(cell.client, translator);
-    let local = cell.backend.site() == translator;
-    let Some(masquerade) = masquerade(cell, translator, source, local) else {
+    let Some(masquerade) = masquerade(cell, source, node) else {
         return Story { egress, ingress: None, end: End::TimedOut };
     };
-    let peer = if masquerade { Party::Node(translator) } else { source };
-    let ingress = match local {
-        true if cell.client == Client::Host(translator) => None,
+    let peer = if masquerade { Party::Node(node) } else { source };
+    let ingress = match cell.backend.site() == node {
+        // A process of the node itself reaches the node's pods past all policy.
+        true if cell.client == Client::Host(node) => None,
         // The source is masqueraded behind the place where policy is applied.
-        true => Some(server(source)),
-        false => Some(server(peer)),
+        true => Some(to_server(cell, source)),
+        false => Some(to_server(cell, peer)),
     };
     Story { egress, ingress, end: End::Answered(peer) }
 }
 
-/// The node that puts a backend in the place of the dialled address. Addresses that belong to no node are translated by the first node on the way.
-fn translator(cell: Cell) -> Option<Site> {
+/// Addresses that belong to no node are translated by the first node on the way, those of a node by that node.
+fn translation(cell: Cell) -> Translation {
     match cell.entrance {
+        Entrance::PodAddress => Translation::Needless,
         Entrance::ClusterIp | Entrance::LoadBalancer | Entrance::ExternalIp => {
-            Some(cell.client.site().unwrap_or(Site::Dialled))
+            Translation::On(cell.client.site().unwrap_or(Site::Dialled))
         }
-        Entrance::NodePort => Some(Site::Dialled),
+        Entrance::NodePort => Translation::On(Site::Dialled),
         // Only the pod's own node knows of the port.
-        Entrance::HostPort => (cell.backend.site() == Site::Dialled).then_some(Site::Dialled),
-    }
-}
-
-/// The dialled address, as whoever does not translate it sees it.
-fn dialled(cell: Cell) -> Sight {
-    let (port, destination) = (super::bed::dialled_port(cell), match cell.entrance {
-        Entrance::ClusterIp | Entrance::LoadBalancer | Entrance::ExternalIp => Party::Service,
-        Entrance::NodePort | Entrance::HostPort => Party::Node(Site::Dialled),
-    });
-    Sight { source: Party::Outside, destination, port }
-}
-
-/// The source that the translating node sees. A pod that calls an address which is no pod's leaves its node with the node's address (`natOutgoing`).
-fn source_at(client: Client, translator: Site) -> Party {
-    match client {
-        Client::Pod(site) if site == translator => Party::ClientPod(site),
-        Client::Pod(site) | Client::Host(site) => Party::Node(site),
-        Client::Outside => Party::Outside,
+        Entrance::HostPort => match cell.backend {
+            Backend::Near => Translation::On(Site::Dialled),
+            Backend::Far => Translation::Missing,
+        },
     }
 }
 
 /// Whether the translating node puts its own address in the place of the source; nothing if it finds no backend that it may use.
-fn masquerade(cell: Cell, translator: Site, source: Party, local: bool) -> Option<bool> {
-    let from_pod = matches!(source, Party::ClientPod(_));
+fn masquerade(cell: Cell, source: Party, node: Site) -> Option<bool> {
+    // A pod would take the packet for one of its own and answer past the node.
+    let hairpin = source == Party::Server(cell.backend);
     match (cell.entrance, cell.traffic_policy) {
-        (Entrance::HostPort, _) => Some(false),
-        (Entrance::ClusterIp, _) => Some(!from_pod),
+        (Entrance::PodAddress | Entrance::HostPort, _) => Some(hairpin),
+        (Entrance::ClusterIp, _) => Some(hairpin || !is_pod(source)),
         (Entrance::NodePort | Entrance::LoadBalancer | Entrance::ExternalIp, TrafficPolicy::Cluster) => Some(true),
-        // Pods and processes of the node itself are inside and may use any backend; everybody else only the node's own.
+        // Pods and processes of the node are inside and may use any backend; everybody else only the node's own.
         (Entrance::NodePort | Entrance::LoadBalancer | Entrance::ExternalIp, TrafficPolicy::Local) => {
-            let from_itself = cell.client == Client::Host(translator);
-            (from_pod || from_itself || local).then_some(from_itself)
+            let from_itself = cell.client == Client::Host(node);
+            let may = is_pod(source) || from_itself || cell.backend.site() == node;
+            may.then_some(hairpin || from_itself)
         }
     }
+}
+
+/// Whose address a client has of its own.
+fn own_address(client: Client) -> Party {
+    match client {
+        Client::Pod(site) => Party::ClientPod(site),
+        Client::Host(site) => Party::Node(site),
+        Client::Itself(backend) => Party::Server(backend),
+        Client::Outside => Party::Outside,
+    }
+}
+
+fn is_pod(party: Party) -> bool {
+    matches!(party, Party::ClientPod(_) | Party::Server(_))
+}
+
+/// The packet behind the translation.
+fn to_server(cell: Cell, source: Party) -> Sight {
+    Sight { source, destination: Party::Server(cell.backend), port: TARGET_PORT }
+}
+
+/// The packet before any translation.
+fn as_dialled(cell: Cell, source: Party) -> Sight {
+    let destination = match cell.entrance {
+        Entrance::PodAddress => Party::Server(cell.backend),
+        Entrance::ClusterIp | Entrance::LoadBalancer | Entrance::ExternalIp => Party::Service,
+        Entrance::NodePort | Entrance::HostPort => Party::Node(Site::Dialled),
+    };
+    Sight { source, destination, port: dialled_port(cell) }
 }

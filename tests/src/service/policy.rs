@@ -1,9 +1,9 @@
 //! The policies that the truth table is about, and what each should make of a connection.
 
 use super::{
-    bed::{NODE_NETWORKS, client_addresses},
-    cell::{Cell, Entrance},
+    cell::{Cell, Client, Entrance},
     expectation::{End, Party, Sight, Story},
+    layout::{NODE_NETWORKS, client_addresses},
 };
 
 /// A policy of the client or of the server.
@@ -43,6 +43,13 @@ impl NodePortPolicy {
     }
 }
 
+/// Whose policy it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Egress,
+    Ingress,
+}
+
 /// Whom a rule names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Peer {
@@ -65,32 +72,52 @@ impl Policy {
 
     /// The object, as a YAML document.
     pub fn manifest(self) -> String {
-        let (subject, direction, peers) = match self {
-            Self::EgressToNodes | Self::EgressToServer | Self::EgressToBoth => ("client", "egress", "to"),
-            Self::IngressFromNodes | Self::IngressFromClients | Self::IngressFromClientPods => {
-                ("server", "ingress", "from")
-            }
+        let (subject, kind, list) = match self.direction() {
+            Direction::Egress => ("client", "Egress", "egress: [{to"),
+            Direction::Ingress => ("server", "Ingress", "ingress: [{from"),
         };
-        let listed: Vec<String> = self.peers().iter().flat_map(|peer| peer.listed()).collect();
-        let kind = if direction == "egress" { "Egress" } else { "Ingress" };
-        format!(
-            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {subject}, namespace: default}}\nspec:\n  \
-             podSelector: {{matchLabels: {{app: {subject}}}}}\n  policyTypes: [{kind}]\n  {direction}:\n  - {peers}: [{}]\n",
-            listed.join(", ")
-        )
+        let peers: Vec<String> = self.peers().iter().flat_map(|peer| peer.listed()).collect();
+        network_policy(subject, kind, &format!("{list}: [{}]}}]", peers.join(", ")))
     }
 
-    /// How a connection should end for the client where this policy is enforced.
-    pub fn end(self, mode: NodePortPolicy, cell: Cell, story: Story) -> End {
-        let denied = match self {
-            Self::EgressToNodes | Self::EgressToServer | Self::EgressToBoth => {
-                story.egress.is_some_and(|sight| !self.peers().iter().any(|peer| peer.admits_egress(mode, cell, sight)))
-            }
-            Self::IngressFromNodes | Self::IngressFromClients | Self::IngressFromClientPods => {
-                story.ingress.is_some_and(|sight| !self.peers().iter().any(|peer| peer.is(sight.source)))
-            }
-        };
-        if denied { End::TimedOut } else { story.end }
+    /// What should become of a connection where this policy is enforced.
+    pub fn story(self, mode: NodePortPolicy, cell: Cell, open: Story) -> Story {
+        match self.direction() {
+            Direction::Egress => match open.egress {
+                Some(sight) if self.governs(cell.client) && !self.admits_egress(mode, cell, sight) => {
+                    // Bound for a pod of the same node, it is in the one hook where either policy looks at it.
+                    let one_hook = matches!(sight.destination, Party::Server(_))
+                        && cell.client.site() == Some(cell.backend.site());
+                    Story { ingress: open.ingress.filter(|_| one_hook), end: End::TimedOut, ..open }
+                }
+                Some(_) | None => open,
+            },
+            Direction::Ingress => match open.ingress {
+                Some(sight) if !self.peers().iter().any(|peer| peer.is(sight.source)) => {
+                    Story { end: End::TimedOut, ..open }
+                }
+                Some(_) | None => open,
+            },
+        }
+    }
+
+    fn direction(self) -> Direction {
+        match self {
+            Self::EgressToNodes | Self::EgressToServer | Self::EgressToBoth => Direction::Egress,
+            Self::IngressFromNodes | Self::IngressFromClients | Self::IngressFromClientPods => Direction::Ingress,
+        }
+    }
+
+    /// Whether a client is subject to an egress policy.
+    fn governs(self, client: Client) -> bool {
+        match client {
+            Client::Pod(_) => self.direction() == Direction::Egress,
+            Client::Host(_) | Client::Itself(_) | Client::Outside => false,
+        }
+    }
+
+    fn admits_egress(self, mode: NodePortPolicy, cell: Cell, sight: Sight) -> bool {
+        self.peers().iter().any(|peer| peer.is(sight.destination) || peer.means_dialled(mode, cell))
     }
 
     fn peers(self) -> &'static [Peer] {
@@ -128,15 +155,23 @@ impl Peer {
         }
     }
 
-    fn admits_egress(self, mode: NodePortPolicy, cell: Cell, sight: Sight) -> bool {
-        let dialled_node = matches!(cell.entrance, Entrance::NodePort | Entrance::HostPort);
-        let dialled_service = cell.entrance != Entrance::HostPort;
-        self.is(sight.destination)
-            || match mode {
-                NodePortPolicy::Standard => false,
-                NodePortPolicy::Consistent => {
-                    (self == Self::Nodes && dialled_node) || (self == Self::Servers && dialled_service)
-                }
+    /// Whether a rule means what was dialled, whatever the packet bears by now.
+    fn means_dialled(self, mode: NodePortPolicy, cell: Cell) -> bool {
+        match (mode, self) {
+            (NodePortPolicy::Standard, _) | (NodePortPolicy::Consistent, Self::Clients | Self::ClientPods) => false,
+            (NodePortPolicy::Consistent, Self::Nodes) => {
+                matches!(cell.entrance, Entrance::NodePort | Entrance::HostPort)
             }
+            // All endpoints of every Service here are servers. A host port is no Service's.
+            (NodePortPolicy::Consistent, Self::Servers) => cell.entrance != Entrance::HostPort,
+        }
     }
+}
+
+/// A NetworkPolicy of all pods with a label `app`.
+pub fn network_policy(app: &str, kind: &str, rules: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {app}, namespace: default}}\n\
+         spec: {{podSelector: {{matchLabels: {{app: {app}}}}}, policyTypes: [{kind}], {rules}}}\n"
+    )
 }
