@@ -22,6 +22,7 @@ pub mod expectation;
 mod host_port;
 mod iptables;
 pub mod layout;
+mod manifest;
 mod nftables;
 mod plan;
 pub mod policy;

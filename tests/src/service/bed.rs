@@ -34,6 +34,7 @@ use super::{
 use crate::{
     agent::{Agent, replace},
     namespace::Namespace,
+    objects::to_yaml,
     topology::Topology,
 };
 
@@ -142,6 +143,8 @@ impl Bed {
         let manifests = self.manifests.path().join("manifests");
         std::fs::create_dir_all(&manifests)?;
         replace(&manifests.join("cluster.yaml"), &objects(&cluster()))?;
+        let services: Vec<_> = self.services.iter().flat_map(Service::objects).collect();
+        replace(&manifests.join("services.yaml"), &to_yaml(&services)?)?;
         replace(&manifests.join("policies.yaml"), &regime.policies)?;
         let mut arguments = Vec::new();
         if !regime.config.is_empty() {
