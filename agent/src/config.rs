@@ -15,9 +15,10 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches};
 use ferrule_ruleset::{
-    compile::{EndpointToHost, InvalidPackets, Options},
+    compile::Options,
     links::InterfacePrefix,
     name::NodeName,
+    settings::{EndpointToHost, InvalidPackets, Layer},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -34,7 +35,7 @@ const LOG_LEVEL: &str = "info";
 #[derive(Debug)]
 pub enum Task {
     /// Keep the node's policy enforced.
-    Run(Config),
+    Run(Box<Config>),
     /// Remove everything of ours from the kernel.
     Cleanup,
 }
@@ -108,8 +109,11 @@ impl Task {
         let file = given.config.as_deref().map(read).transpose()?.unwrap_or_default();
         let settings = given.or(file);
         let logging = logging(&settings, std::env::var("RUST_LOG").ok())?;
-        let task =
-            if settings.cleanup == Some(true) { Self::Cleanup } else { Self::Run(validate(settings)?) };
+        let task = if settings.cleanup == Some(true) {
+            Self::Cleanup
+        } else {
+            Self::Run(Box::new(validate(settings)?))
+        };
         Ok((task, logging))
     }
 }
@@ -147,8 +151,11 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
     }
     let options = Options {
         prefixes: prefixes(settings.interface_prefix.as_deref())?,
-        endpoint_to_host: settings.default_endpoint_to_host_action.unwrap_or_default().into(),
-        invalid: settings.conntrack_invalid.unwrap_or_default().into(),
+        layer: Layer {
+            endpoint_to_host: settings.default_endpoint_to_host_action.map(Into::into),
+            invalid: settings.conntrack_invalid.map(Into::into),
+            ..Layer::default()
+        },
         ..Options::default()
     };
     Ok(Config {

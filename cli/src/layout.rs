@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ferrule_ruleset::{
-    compile::{EndpointToHost, InvalidPackets, Options},
+    compile::Options,
     links::InterfacePrefix,
+    settings::{EndpointToHost, InvalidPackets, Layer},
 };
 
 const HEADING: &str = "What the agents are told";
@@ -28,13 +29,13 @@ pub struct Layout {
     )]
     prefixes: Vec<InterfacePrefix>,
 
-    /// What happens to a pod's traffic to its own node after its egress policy has allowed it.
-    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true, default_value = "Accept")]
-    default_endpoint_to_host_action: HostAction,
+    /// What happens to a pod's traffic to its own node after its egress policy has allowed it [default: Accept].
+    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true)]
+    default_endpoint_to_host_action: Option<HostAction>,
 
-    /// What happens to packets that connection tracking cannot place.
-    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true, default_value = "Drop")]
-    conntrack_invalid: Invalid,
+    /// What happens to packets that connection tracking cannot place [default: Drop].
+    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true)]
+    conntrack_invalid: Option<Invalid>,
 }
 
 /// The last word on a pod's traffic to its own node.
@@ -62,18 +63,25 @@ enum Invalid {
 impl Layout {
     /// The options of the compiler.
     pub fn options(&self) -> Options {
-        Options {
-            prefixes: self.prefixes.clone(),
-            endpoint_to_host: match self.default_endpoint_to_host_action {
-                HostAction::Accept => EndpointToHost::Accept,
-                HostAction::Drop => EndpointToHost::Drop,
-                HostAction::Return => EndpointToHost::Return,
-            },
-            invalid: match self.conntrack_invalid {
-                Invalid::Drop => InvalidPackets::Drop,
-                Invalid::Judge => InvalidPackets::Judge,
-            },
-            ..Options::default()
+        Options { prefixes: self.prefixes.clone(), layer: self.layer(), ..Options::default() }
+    }
+}
+
+impl Layout {
+    fn layer(&self) -> Layer {
+        let to_host = |action| match action {
+            HostAction::Accept => EndpointToHost::Accept,
+            HostAction::Drop => EndpointToHost::Drop,
+            HostAction::Return => EndpointToHost::Return,
+        };
+        let invalid = |invalid| match invalid {
+            Invalid::Drop => InvalidPackets::Drop,
+            Invalid::Judge => InvalidPackets::Judge,
+        };
+        Layer {
+            endpoint_to_host: self.default_endpoint_to_host_action.map(to_host),
+            invalid: self.conntrack_invalid.map(invalid),
+            ..Layer::default()
         }
     }
 }

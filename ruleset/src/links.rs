@@ -24,6 +24,8 @@ pub struct ObservedLinks {
     pub names: OrdSet<InterfaceName>,
     /// The device of each host route (/32 or /128).
     pub routes: OrdMap<IpAddr, InterfaceName>,
+    /// The node's own unicast addresses, by the interface that bears them.
+    pub addresses: OrdMap<InterfaceName, OrdSet<IpAddr>>,
 }
 
 /// The beginning of the name of a workload's interface, such as `cali`.

@@ -9,7 +9,7 @@ fn config(flags: &[&str], file: &str) -> Result<Config, ConfigError> {
     let path = config.path().to_str().unwrap();
     let arguments = ["ferrule-agent", "--config", path].into_iter().chain(flags.iter().copied());
     match Task::parse(arguments.map(OsString::from))?.0 {
-        Task::Run(config) => Ok(config),
+        Task::Run(config) => Ok(*config),
         Task::Cleanup => panic!("nobody asked for a cleanup"),
     }
 }
@@ -48,8 +48,8 @@ fn every_key_of_the_file_is_heard() {
     );
     let config = config(&[], &file).unwrap();
     assert_eq!(config.options.prefixes.len(), 2);
-    assert_eq!(config.options.endpoint_to_host, EndpointToHost::Drop);
-    assert_eq!(config.options.invalid, InvalidPackets::Judge);
+    assert_eq!(config.options.layer.endpoint_to_host, Some(EndpointToHost::Drop));
+    assert_eq!(config.options.layer.invalid, Some(InvalidPackets::Judge));
 }
 
 #[test]

@@ -266,6 +266,12 @@ impl Encoding {
                 self.tag(*direction as u8);
                 self.builtin(*role);
             }
+            Origin::HostEndpoint { name, direction, role } => {
+                self.tag(7);
+                self.text(name.as_str());
+                self.tag(*direction as u8);
+                self.builtin(*role);
+            }
             Origin::Profile { direction } => {
                 self.tag(6);
                 self.tag(*direction as u8);

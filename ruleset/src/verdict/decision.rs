@@ -85,7 +85,9 @@ fn decides(origin: &Origin, wanted: Direction) -> bool {
         | Origin::Profile { direction }
         | Origin::EndOfTier { direction, .. }
         | Origin::StandIn { direction, .. } => *direction == wanted,
-        Origin::Endpoint { direction, role, .. } => *direction == wanted && *role != Builtin::Dispatch,
+        Origin::Endpoint { direction, role, .. } | Origin::HostEndpoint { direction, role, .. } => {
+            *direction == wanted && *role != Builtin::Dispatch
+        }
         Origin::Policy { .. } | Origin::Builtin(_) => false,
     }
 }
