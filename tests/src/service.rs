@@ -150,7 +150,13 @@ impl Script {
 }
 
 /// What kube-proxy and the `portmap` plug-in write on a node for one family.
-pub fn render(mode: Mode, family: Family, node: &Node, services: &[Service], host_ports: &[HostPort]) -> Script {
+pub fn render(
+    mode: Mode,
+    family: Family,
+    node: &Node,
+    services: &[Service],
+    host_ports: &[HostPort],
+) -> Script {
     let plan = Plan::new(family, node, services, host_ports);
     match (mode, family) {
         (Mode::Iptables, Family::V4) => {

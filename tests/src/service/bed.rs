@@ -25,8 +25,8 @@ use super::{
     dial::{Dial, Dialler, Expected, Outcome, Server},
     expectation::{End, Party, Sight, Story},
     layout::{
-        Host, TARGET_PORT, address, client_name, cluster, dialled, host_port, node, objects, parties, secondary_address,
-        server_name, services, virtual_addresses,
+        Host, TARGET_PORT, address, client_name, cluster, dialled, host_port, node, objects, parties,
+        secondary_address, server_name, services, virtual_addresses,
     },
     render,
     witness::{self, Ends},
@@ -126,9 +126,8 @@ impl Bed {
         for (site, node) in &self.nodes {
             let namespace = self.topology.node(site.node())?;
             namespace.set(&[("net/ipv4/conf/all/route_localnet", loopback)])?;
-            let own = Family::ALL.map(|family| {
-                format!("{}{}", nat_outgoing(family, node), witness::table(family))
-            });
+            let own =
+                Family::ALL.map(|family| format!("{}{}", nat_outgoing(family, node), witness::table(family)));
             namespace.execute("nft", &["-f", "-"], &format!("flush ruleset\n{}", own.concat()))?;
             for family in Family::ALL {
                 render(mode, family, node, &self.services, &self.host_ports).run(namespace)?;
@@ -269,5 +268,10 @@ fn nat_outgoing(family: Family, node: &Node) -> String {
 /// No connection that the node opens by itself is from its further address, as if that had come later (RFC 6724 rule 3; IPv4 prefers the first anyway).
 fn demote_secondary(node: &Namespace) -> Result<()> {
     let address = secondary_address(Family::V6);
-    node.execute("ip", &["addr", "change", &format!("{address}/128"), "dev", "eth0", "preferred_lft", "0"], "").map(drop)
+    node.execute(
+        "ip",
+        &["addr", "change", &format!("{address}/128"), "dev", "eth0", "preferred_lft", "0"],
+        "",
+    )
+    .map(drop)
 }

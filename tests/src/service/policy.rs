@@ -104,7 +104,9 @@ impl Policy {
     fn direction(self) -> Direction {
         match self {
             Self::EgressToNodes | Self::EgressToServer | Self::EgressToBoth => Direction::Egress,
-            Self::IngressFromNodes | Self::IngressFromClients | Self::IngressFromClientPods => Direction::Ingress,
+            Self::IngressFromNodes | Self::IngressFromClients | Self::IngressFromClientPods => {
+                Direction::Ingress
+            }
         }
     }
 
@@ -158,7 +160,8 @@ impl Peer {
     /// Whether a rule means what was dialled, whatever the packet bears by now.
     fn means_dialled(self, mode: NodePortPolicy, cell: Cell) -> bool {
         match (mode, self) {
-            (NodePortPolicy::Standard, _) | (NodePortPolicy::Consistent, Self::Clients | Self::ClientPods) => false,
+            (NodePortPolicy::Standard, _)
+            | (NodePortPolicy::Consistent, Self::Clients | Self::ClientPods) => false,
             (NodePortPolicy::Consistent, Self::Nodes) => {
                 matches!(cell.entrance, Entrance::NodePort | Entrance::HostPort)
             }

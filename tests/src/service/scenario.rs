@@ -50,7 +50,9 @@ impl Rule {
             format!("{{to: [{}], ports: [{{protocol: TCP, port: {port}}}]}}", blocks.join(", "))
         };
         let server = |port: u16| {
-            format!("{{to: [{{podSelector: {{matchLabels: {{app: server}}}}}}], ports: [{{protocol: TCP, port: {port}}}]}}")
+            format!(
+                "{{to: [{{podSelector: {{matchLabels: {{app: server}}}}}}], ports: [{{protocol: TCP, port: {port}}}]}}"
+            )
         };
         let rules = match self {
             Self::Nodes => nodes(NODE_PORT),
@@ -188,7 +190,8 @@ pub type Exceptions = BTreeMap<(Exception, Mode, Family), End>;
 pub fn exceptions(bed: &mut Bed, mode: Mode) -> Result<Exceptions> {
     let all = Exception::ALL.into_iter().flat_map(|exception| Family::ALL.map(|family| (exception, family)));
     let all: Vec<_> = all.collect();
-    let outcomes = bed.call(&all.iter().map(|(exception, family)| exception.call(*family)).collect::<Vec<_>>())?;
+    let outcomes =
+        bed.call(&all.iter().map(|(exception, family)| exception.call(*family)).collect::<Vec<_>>())?;
     let mut measured = Exceptions::new();
     for ((exception, family), (_, outcome)) in all.into_iter().zip(outcomes) {
         let (end, expected) = (bed.end(outcome)?, exception.expected(mode, family));
