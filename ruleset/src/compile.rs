@@ -22,7 +22,7 @@ mod traffic;
 mod tests;
 
 pub use options::{EndpointToHost, InvalidPackets, Options};
-pub use skeleton::PRIORITY;
+pub use skeleton::{PRIORITY, dispatch_map};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
