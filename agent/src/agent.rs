@@ -9,6 +9,7 @@
 mod backoff;
 mod changes;
 mod dataplane;
+mod hygiene;
 mod journal;
 mod quarantine;
 mod reconcile;
@@ -31,11 +32,13 @@ pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 
 use crate::{
+    conntrack::{Conntrack, Outcome},
     metrics::Metrics,
     source::{Message, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
+use hygiene::{Hygiene, Settled};
 use journal::Journal;
 use trigger::{Cause, Trigger};
 
@@ -73,6 +76,7 @@ pub struct Agent<D> {
     tried_at: Option<Instant>,
     backoff: Backoff,
     repairs: Allowance,
+    hygiene: Hygiene,
     journal: Journal,
     status: watch::Sender<Status>,
     metrics: Arc<Metrics>,
@@ -100,10 +104,18 @@ impl<D: Dataplane> Agent<D> {
             tried_at: None,
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
+            hygiene: Hygiene::new(None),
             journal: Journal::new(locations),
             status,
             metrics,
         }
+    }
+
+    /// Lets the connections of addresses that leave the node be forgotten.
+    #[must_use]
+    pub fn with_conntrack(mut self, conntrack: Conntrack) -> Self {
+        self.hygiene = Hygiene::new(Some(conntrack));
+        self
     }
 
     /// Works until something is wrong with the agent itself.
@@ -116,12 +128,15 @@ impl<D: Dataplane> Agent<D> {
                 self.reconcile().await;
                 self.publish();
             }
+            let settled = self.hygiene.begin(Instant::now());
+            self.note_forgotten(settled);
         }
     }
 
     async fn wait(&mut self) -> Result<(), AgentError> {
         let now = Instant::now();
-        let alarm = [self.retry_at, self.reconciler.quarantine().retry_at()].into_iter().flatten().min();
+        let alarms = [self.retry_at, self.reconciler.quarantine().retry_at(), self.hygiene.retry_at()];
+        let alarm = alarms.into_iter().flatten().min();
         let until = alarm.unwrap_or(now + HEARTBEAT).min(now + HEARTBEAT);
         tokio::select! {
             message = self.inbox.recv() => self.take(message.ok_or(AgentError::NoSources)?),
@@ -129,6 +144,7 @@ impl<D: Dataplane> Agent<D> {
                 change.map_err(AgentError::Blind)?;
                 self.note_foreign_change(Instant::now());
             }
+            outcome = self.hygiene.outcome() => self.take_outcome(outcome),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -162,6 +178,17 @@ impl<D: Dataplane> Agent<D> {
             }
             Report::Findings(findings) => self.journal.note_findings(message.source, findings),
         }
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome) {
+        let settled = self.hygiene.settle(outcome, Instant::now());
+        self.note_forgotten(settled);
+    }
+
+    fn note_forgotten(&mut self, settled: Option<Settled>) {
+        let Some(settled) = settled else { return };
+        self.metrics.forgot(&settled.outcome);
+        self.journal.note_forgotten(&settled);
     }
 
     fn note_foreign_change(&mut self, now: Instant) {
@@ -203,6 +230,7 @@ impl<D: Dataplane> Agent<D> {
                 }
                 self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
                 self.backoff.reset();
+                self.hygiene.owe(self.reconciler.take_departed());
                 self.status.send_modify(|status| {
                     status.reconciliations += 1;
                     status.failure = None;

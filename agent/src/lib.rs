@@ -14,6 +14,7 @@
 
 pub mod agent;
 pub mod config;
+pub mod conntrack;
 pub mod dataplane;
 pub mod health;
 pub mod logging;

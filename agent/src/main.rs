@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use ferrule_agent::{
     agent::{Agent, Reconciler},
     config::{Config, ConfigError, Task},
+    conntrack,
     dataplane::Kernel,
     health::{Pages, Responder},
     logging,
@@ -78,7 +79,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let (locations, mut manifests) = manifests::start(&config.manifests, sender.clone())?;
     let mut links = links::start(sender).context("cannot talk to rtnetlink")?;
     let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
-    let agent = Agent::new(reconciler, inbox, status, locations, metrics);
+    let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
+    let agent = Agent::new(reconciler, inbox, status, locations, metrics).with_conntrack(conntrack);
 
     tokio::select! {
         result = agent.run() => match result? {},

@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::agent::Changes;
+use crate::{agent::Changes, conntrack};
 
 /// All figures of the agent.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Metrics {
     reconciliations: Family<OutcomeLabel, Counter>,
     changes: Family<ChangeLabels, Counter>,
     repairs: Counter,
+    forgotten: Counter,
+    forget_failures: Counter,
     refused: Gauge,
     findings: Gauge,
     in_step_at: Gauge<f64, AtomicU64>,
@@ -113,6 +115,8 @@ impl Metrics {
             reconciliations: Family::default(),
             changes: Family::default(),
             repairs: Counter::default(),
+            forgotten: Counter::default(),
+            forget_failures: Counter::default(),
             refused: Gauge::default(),
             findings: Gauge::default(),
             in_step_at: Gauge::default(),
@@ -136,6 +140,16 @@ impl Metrics {
             "repairs",
             "Times that somebody else's change of our tables was undone",
             self.repairs.clone(),
+        );
+        registry.register(
+            "conntrack_deleted",
+            "Connection tracking entries of addresses that left the node",
+            self.forgotten.clone(),
+        );
+        registry.register(
+            "conntrack_failures",
+            "Times that such entries could not all be deleted",
+            self.forget_failures.clone(),
         );
         registry.register("refused_policies", "Policies that the kernel refuses", self.refused.clone());
         registry.register("findings", "Things wrong with the input", self.findings.clone());
@@ -170,6 +184,14 @@ impl Metrics {
     /// Counts a repair.
     pub fn repaired(&self) {
         self.repairs.inc();
+    }
+
+    /// Counts connection tracking entries that were deleted, or a failure to do so.
+    pub fn forgot(&self, outcome: &conntrack::Outcome) {
+        match outcome {
+            Ok(entries) => drop(self.forgotten.inc_by(*entries as u64)),
+            Err(_) => drop(self.forget_failures.inc()),
+        }
     }
 
     /// Sets how many policies are refused.

@@ -15,6 +15,8 @@ pub enum Source {
     Manifests,
     /// The node's links and routes.
     Links,
+    /// Connection tracking. It has only findings, and is not waited for.
+    Conntrack,
 }
 
 impl Source {
@@ -27,6 +29,7 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Self::Manifests => "manifests",
             Self::Links => "links",
+            Self::Conntrack => "conntrack",
         })
     }
 }

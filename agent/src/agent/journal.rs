@@ -11,6 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     dataplane::CommitError,
+    hygiene::Settled,
     reconcile::Summary,
     trigger::{Cause, Trigger},
 };
@@ -118,6 +119,29 @@ impl Journal {
         } else {
             warn!(%trigger, error = %failure, attempts = self.failures, ?pause, ?total, "not reconciled");
         }
+    }
+
+    /// The connections of addresses that have left are forgotten, or are not.
+    pub fn note_forgotten(&mut self, settled: &Settled) {
+        let Settled { addresses, duration, outcome, pause } = settled;
+        let findings = match outcome {
+            Ok(entries) => {
+                info!(addresses, entries, ?duration, "forgot the connections of addresses that have left");
+                Vec::new()
+            }
+            Err(error) => {
+                debug!(addresses, %error, ?pause, "not forgotten");
+                vec![Finding {
+                    location: None,
+                    severity: Severity::Warning,
+                    object: None,
+                    field: String::new(),
+                    message: format!("connections of addresses that have left the node are not all forgotten: {error}"),
+                    consequence: "they may live on with whoever has these addresses now; it is tried again".to_owned(),
+                }]
+            }
+        };
+        self.note_findings(Source::Conntrack, findings);
     }
 
     /// Foreign changes come faster than is reasonable to undo.

@@ -1,6 +1,6 @@
 //! One reconciliation: from what is known to what the kernel holds.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
     compile::{Compiler, Options},
@@ -12,6 +12,7 @@ use ferrule_ruleset::{
     policy::PolicyKey,
     resolve::Resolver,
     resource::ResourceKey,
+    tenancy::Tenancy,
 };
 use tokio::time::Instant;
 
@@ -38,6 +39,9 @@ pub struct Reconciler<D> {
     /// Failures since the last success.
     setbacks: u32,
     quarantine: Quarantine,
+    /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
+    tenancy: Option<Tenancy>,
+    departed: BTreeSet<IpAddr>,
     metrics: Arc<Metrics>,
 }
 
@@ -89,6 +93,8 @@ impl<D: Dataplane> Reconciler<D> {
             kernel: Kernel::Unread,
             setbacks: 0,
             quarantine: Quarantine::new(),
+            tenancy: None,
+            departed: BTreeSet::new(),
             metrics,
         }
     }
@@ -126,6 +132,11 @@ impl<D: Dataplane> Reconciler<D> {
         &mut self.quarantine
     }
 
+    /// The addresses that have left the node since this was last asked.
+    pub fn take_departed(&mut self) -> BTreeSet<IpAddr> {
+        std::mem::take(&mut self.departed)
+    }
+
     /// How many endpoints and policies are enforced.
     pub fn extent(&self) -> (usize, usize) {
         (self.policy.endpoints.len(), self.policy.policies.len())
@@ -157,6 +168,7 @@ impl<D: Dataplane> Reconciler<D> {
         loop {
             let desired = self.compile(&mut summary.timings.compile);
             let applied = self.read_kernel(&desired, &mut summary.timings.adopt).await;
+            self.read_tenancy(applied.as_ref()).await;
             let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
             if transaction.is_empty() {
                 self.succeed(desired);
@@ -224,7 +236,24 @@ impl<D: Dataplane> Reconciler<D> {
         }
     }
 
+    /// Who holds which address before anything is changed, also by the hand of an earlier agent.
+    async fn read_tenancy(&mut self, applied: Option<&Ruleset>) {
+        if self.tenancy.is_some() {
+            return;
+        }
+        self.tenancy = match self.dataplane.tenancy(applied).await {
+            Ok(tenancy) => Some(tenancy),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read which addresses the last agent knew; their connections may outlive them");
+                applied.map(Tenancy::of)
+            }
+        };
+    }
+
     fn succeed(&mut self, desired: Ruleset) {
+        let tenancy = Tenancy::of(&desired);
+        let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
+        self.departed.extend(before.departed(&tenancy));
         self.metrics.set_holds(&self.policy, &desired);
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;

@@ -5,7 +5,7 @@
 //! answer is looked at again here.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
     net::IpAddr,
 };
@@ -15,7 +15,7 @@ use nix::errno::Errno;
 
 use super::{
     key::read_address,
-    read::{Attributes, Message, be32},
+    read::{Attributes, Message},
     socket::{Request, Socket},
     uapi::{flag, protocol_family},
     write::{Header, Writer},
@@ -138,17 +138,14 @@ impl Socket {
         let mut deleted = Deleted::default();
         let connections: Vec<&Connection> = connections.iter().collect();
         for chunk in connections.chunks(BATCH) {
-            let mut kept: BTreeMap<Errno, usize> = BTreeMap::new();
             let bodies = chunk.iter().map(|connection| |writer: &mut Writer| connection.write(writer));
             let header =
                 Header { kind: DELETE, flags: 0, sequence: 0, family: protocol_family(family), resource: 0 };
-            for errno in self.carry_out(header, bodies)? {
-                *kept.entry(errno).or_default() += 1;
-            }
-            deleted.count += chunk.len() - kept.values().sum::<usize>();
-            for (errno, count) in kept.into_iter().filter(|(errno, _)| *errno != Errno::ENOENT) {
+            let kept = self.carry_out(header, bodies)?;
+            deleted.count += chunk.len() - kept.len();
+            for errno in kept.into_iter().filter(|errno| *errno != Errno::ENOENT) {
                 let before = deleted.refused.map_or(0, |(before, _)| before);
-                deleted.refused = Some((before + count, errno));
+                deleted.refused = Some((before + 1, errno));
             }
         }
         Ok(deleted)
@@ -195,11 +192,9 @@ fn concerned(family: Family, entry: &Message<'_>, addresses: &BTreeSet<IpAddr>) 
     if !stands {
         return None;
     }
-    // Zone 0 is what is meant by none.
-    let zone = attributes.find(ZONE).filter(|zone| be32(&[&[0, 0], *zone].concat()) != Some(0));
     Some(Connection {
         tuple: attributes.find(TUPLE_ORIGINAL)?.to_vec(),
-        zone: zone.map(<[u8]>::to_vec),
+        zone: attributes.find(ZONE).map(<[u8]>::to_vec),
         id: attributes.find(ID)?.to_vec(),
     })
 }
