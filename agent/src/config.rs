@@ -7,6 +7,7 @@
 mod settings;
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs, io,
     net::SocketAddr,
@@ -17,7 +18,7 @@ use clap::{CommandFactory, FromArgMatches};
 use ferrule_ruleset::{
     compile::{EndpointToHost, InvalidPackets, Options},
     links::InterfacePrefix,
-    name::NodeName,
+    name::{InterfaceName, NodeName},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -27,6 +28,8 @@ use settings::Backend;
 
 /// Where readiness and liveness are served unless told otherwise.
 const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
+/// The link of kube-proxy in IPVS mode, which bears every service address.
+const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub node: NodeName,
     /// The directory of manifests.
     pub manifests: PathBuf,
+    /// The links whose addresses are left out.
+    pub interface_exclude: BTreeSet<InterfaceName>,
     /// What the compiler's layout depends on.
     pub options: Options,
     /// Where `/readiness` and `/liveness` are served.
@@ -154,6 +159,7 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
     Ok(Config {
         node: NodeName::new(node),
         manifests: settings.manifests.ok_or(ConfigError::Missing("manifests"))?,
+        interface_exclude: exclusions(settings.interface_exclude),
         options,
         health_address: address(
             "health-address",
@@ -178,6 +184,12 @@ fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigErro
         })
     };
     given.iter().map(parse).collect()
+}
+
+/// An empty name stands for none, so that nothing can be excluded at all.
+fn exclusions(given: Option<Vec<String>>) -> BTreeSet<InterfaceName> {
+    let names = given.unwrap_or_else(|| vec![EXCLUDED_INTERFACE.to_owned()]);
+    names.into_iter().filter(|name| !name.is_empty()).map(InterfaceName::new).collect()
 }
 
 fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {

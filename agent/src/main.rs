@@ -77,7 +77,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);
     let (locations, mut manifests) = manifests::start(&config.manifests, sender.clone())?;
-    let mut links = links::start(sender).context("cannot talk to rtnetlink")?;
+    let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
     let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let agent = Agent::new(reconciler, inbox, status, locations, metrics).with_conntrack(conntrack);

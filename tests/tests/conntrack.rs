@@ -26,7 +26,7 @@ kind: List
 items:
 - {apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: [{type: InternalIP, address: 172.18.0.1}, {type: InternalIP, address: "fd18::1"}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: client, namespace: default, labels: {app: client}}, spec: {nodeName: n1}, status: {podIPs: [{ip: 10.0.1.2}, {ip: "fd00:1::2"}]}}
-- {apiVersion: v1, kind: Pod, metadata: {name: other, namespace: default, labels: {app: web}}, spec: {nodeName: n1}, status: {podIPs: [{ip: 10.0.1.3}, {ip: "fd00:1::3"}]}}
+- {apiVersion: v1, kind: Pod, metadata: {name: other, namespace: default, labels: {app: other}}, spec: {nodeName: n1}, status: {podIPs: [{ip: 10.0.1.3}, {ip: "fd00:1::3"}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: far, namespace: default, labels: {app: client}}, spec: {nodeName: n2}, status: {podIPs: [{ip: 10.0.2.1}, {ip: "fd00:2::1"}]}}
 "#;
 
@@ -233,7 +233,7 @@ fn other_changes_keep_every_connection() {
     let remote = |rig: &Rig| ["10.0.2.1", "fd00:2::1"].map(|far| conntrack::count(node(rig), address(far)).unwrap());
     assert_eq!(remote(&rig), [1, 1]);
     // A policy that names clients has the remote peer's address in a set, so that its change is a change of the kernel.
-    let clients = POLICIES.replace("heir", "other-in").replace("app: other-in", "app: web").replace(
+    let clients = POLICIES.replace("heir", "other").replace(
         "policyTypes: [Ingress, Egress]",
         "ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]",
     );

@@ -44,6 +44,11 @@ pub struct Settings {
     #[serde(deserialize_with = "one_or_many")]
     pub interface_prefix: Option<Vec<String>>,
 
+    /// Links whose addresses are not the node's own, such as the one that bears all service addresses; may be repeated [default: kube-ipvs0].
+    #[arg(long, env = "FERRULE_INTERFACE_EXCLUDE", value_name = "LINK", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many")]
+    pub interface_exclude: Option<Vec<String>>,
+
     /// What enforces the policy [default: nftables].
     #[arg(long, env = "FERRULE_DATAPLANE", ignore_case = true)]
     #[serde(deserialize_with = "choice")]
@@ -134,6 +139,7 @@ impl Settings {
             manifests: self.manifests.or(other.manifests),
             config: self.config.or(other.config),
             interface_prefix: self.interface_prefix.or(other.interface_prefix),
+            interface_exclude: self.interface_exclude.or(other.interface_exclude),
             dataplane: self.dataplane.or(other.dataplane),
             default_endpoint_to_host_action: self
                 .default_endpoint_to_host_action

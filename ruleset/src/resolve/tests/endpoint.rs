@@ -161,6 +161,7 @@ fn of_two_pods_with_one_interface_the_lesser_name_has_it() {
         routes: [("10.0.0.1".parse::<std::net::IpAddr>().unwrap(), InterfaceName::new("veth0"))]
             .into_iter()
             .collect(),
+        ..ObservedLinks::default()
     });
     let late = Resource::Pod(pod("ns/z", "app=web", &["10.0.0.1"]));
     let mut resolver = resolver([late, Resource::Policy(policy("gnp z", "all()"))]);

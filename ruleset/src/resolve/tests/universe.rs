@@ -130,7 +130,7 @@ fn some_links() -> impl Strategy<Value = Event> {
             .into_iter()
             .map(|(address, link)| (address.parse::<IpAddr>().unwrap(), InterfaceName::new(link)))
             .collect();
-        Event::Links(Links::Observed(ObservedLinks { names, routes }))
+        Event::Links(Links::Observed(ObservedLinks { names, routes, ..ObservedLinks::default() }))
     });
     prop_oneof![1 => Just(Event::Links(Links::Assumed)), 3 => observed]
 }
