@@ -17,7 +17,7 @@ mod trigger;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    future, io,
     sync::Arc,
     time::Duration,
 };
@@ -33,6 +33,7 @@ pub use reconcile::Reconciler;
 
 use crate::{
     conntrack::{Conntrack, Outcome},
+    interface_settings::{self, InterfaceSettings},
     metrics::Metrics,
     source::{Message, Report, Source, manifests::Locations},
     status::Status,
@@ -77,6 +78,7 @@ pub struct Agent<D> {
     backoff: Backoff,
     repairs: Allowance,
     hygiene: Hygiene,
+    settings: Option<InterfaceSettings>,
     journal: Journal,
     status: watch::Sender<Status>,
     metrics: Arc<Metrics>,
@@ -105,6 +107,7 @@ impl<D: Dataplane> Agent<D> {
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
+            settings: None,
             journal: Journal::new(locations),
             status,
             metrics,
@@ -115,6 +118,13 @@ impl<D: Dataplane> Agent<D> {
     #[must_use]
     pub fn with_conntrack(mut self, conntrack: Conntrack) -> Self {
         self.hygiene = Hygiene::new(Some(conntrack));
+        self
+    }
+
+    /// Lets the settings of workload interfaces be looked after.
+    #[must_use]
+    pub fn with_interface_settings(mut self, settings: Option<InterfaceSettings>) -> Self {
+        self.settings = settings;
         self
     }
 
@@ -145,6 +155,7 @@ impl<D: Dataplane> Agent<D> {
                 self.note_foreign_change(Instant::now());
             }
             outcome = self.hygiene.outcome() => self.take_outcome(outcome),
+            report = report(&mut self.settings) => self.take_report(report),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -183,6 +194,19 @@ impl<D: Dataplane> Agent<D> {
     fn take_outcome(&mut self, outcome: Outcome) {
         let settled = self.hygiene.settle(outcome, Instant::now());
         self.note_forgotten(settled);
+    }
+
+    fn take_report(&mut self, report: Option<interface_settings::Report>) {
+        match report {
+            Some(report) => {
+                self.metrics.inspected(&report);
+                self.journal.note_inspection(&report);
+            }
+            None => {
+                self.settings = None;
+                self.journal.note_inspector_gone();
+            }
+        }
     }
 
     fn note_forgotten(&mut self, settled: Option<Settled>) {
@@ -231,6 +255,9 @@ impl<D: Dataplane> Agent<D> {
                 self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
                 self.backoff.reset();
                 self.hygiene.owe(self.reconciler.take_departed());
+                if let Some(settings) = &self.settings {
+                    settings.look_at(self.reconciler.interfaces());
+                }
                 self.status.send_modify(|status| {
                     status.reconciliations += 1;
                     status.failure = None;
@@ -279,6 +306,14 @@ impl<D: Dataplane> Agent<D> {
                 status.refused = journal.refusals().to_vec();
             }
         });
+    }
+}
+
+/// The next report on settings, if anybody looks after them.
+async fn report(settings: &mut Option<InterfaceSettings>) -> Option<interface_settings::Report> {
+    match settings {
+        Some(settings) => settings.report().await,
+        None => future::pending().await,
     }
 }
 

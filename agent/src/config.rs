@@ -22,8 +22,9 @@ use ferrule_ruleset::{
 };
 use tracing_subscriber::EnvFilter;
 
-pub use settings::{HostAction, Invalid, LogFormat, Settings};
+pub use settings::{Forwarding, HostAction, InterfaceMode, Invalid, LogFormat, Settings};
 
+use crate::interface_settings::{IpForwarding, Mode};
 use settings::Backend;
 
 /// Where readiness and liveness are served unless told otherwise.
@@ -51,6 +52,10 @@ pub struct Config {
     pub manifests: PathBuf,
     /// The links whose addresses are left out.
     pub interface_exclude: BTreeSet<InterfaceName>,
+    /// What to do about the settings of interfaces.
+    pub interface_settings: Mode,
+    /// Whether they include that the node forwards.
+    pub ip_forwarding: IpForwarding,
     /// What the compiler's layout depends on.
     pub options: Options,
     /// Where `/readiness` and `/liveness` are served.
@@ -160,6 +165,8 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
         node: NodeName::new(node),
         manifests: settings.manifests.ok_or(ConfigError::Missing("manifests"))?,
         interface_exclude: exclusions(settings.interface_exclude),
+        interface_settings: settings.interface_settings.unwrap_or_default().into(),
+        ip_forwarding: settings.ip_forwarding.unwrap_or_default().into(),
         options,
         health_address: address(
             "health-address",
@@ -211,6 +218,25 @@ impl From<HostAction> for EndpointToHost {
             HostAction::Accept => Self::Accept,
             HostAction::Drop => Self::Drop,
             HostAction::Return => Self::Return,
+        }
+    }
+}
+
+impl From<InterfaceMode> for Mode {
+    fn from(mode: InterfaceMode) -> Self {
+        match mode {
+            InterfaceMode::Apply => Self::Apply,
+            InterfaceMode::Check => Self::Check,
+            InterfaceMode::Off => Self::Off,
+        }
+    }
+}
+
+impl From<Forwarding> for IpForwarding {
+    fn from(forwarding: Forwarding) -> Self {
+        match forwarding {
+            Forwarding::Enabled => Self::Enabled,
+            Forwarding::Disabled => Self::Disabled,
         }
     }
 }

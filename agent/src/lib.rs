@@ -17,6 +17,7 @@ pub mod config;
 pub mod conntrack;
 pub mod dataplane;
 pub mod health;
+pub mod interface_settings;
 pub mod logging;
 pub mod metrics;
 pub mod netlink;

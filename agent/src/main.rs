@@ -9,7 +9,7 @@ use ferrule_agent::{
     conntrack,
     dataplane::Kernel,
     health::{Pages, Responder},
-    logging,
+    interface_settings, logging,
     metrics::Metrics,
     source::{links, manifests},
     status::Status,
@@ -78,9 +78,16 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let (sender, inbox) = mpsc::channel(INBOX);
     let (locations, mut manifests) = manifests::start(&config.manifests, sender.clone())?;
     let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
+    let settings = interface_settings::start(
+        config.interface_settings,
+        config.ip_forwarding,
+        config.options.prefixes.clone(),
+    )?;
     let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
-    let agent = Agent::new(reconciler, inbox, status, locations, metrics).with_conntrack(conntrack);
+    let agent = Agent::new(reconciler, inbox, status, locations, metrics)
+        .with_conntrack(conntrack)
+        .with_interface_settings(settings);
 
     tokio::select! {
         result = agent.run() => match result? {},

@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{agent::Changes, conntrack};
+use crate::{agent::Changes, conntrack, interface_settings::Report};
 
 /// All figures of the agent.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Metrics {
     repairs: Counter,
     forgotten: Counter,
     forget_failures: Counter,
+    settings_applied: Counter,
+    settings_deviating: Gauge,
     refused: Gauge,
     findings: Gauge,
     in_step_at: Gauge<f64, AtomicU64>,
@@ -117,6 +119,8 @@ impl Metrics {
             repairs: Counter::default(),
             forgotten: Counter::default(),
             forget_failures: Counter::default(),
+            settings_applied: Counter::default(),
+            settings_deviating: Gauge::default(),
             refused: Gauge::default(),
             findings: Gauge::default(),
             in_step_at: Gauge::default(),
@@ -150,6 +154,16 @@ impl Metrics {
             "conntrack_failures",
             "Times that such entries could not all be deleted",
             self.forget_failures.clone(),
+        );
+        registry.register(
+            "interface_settings_applied",
+            "Settings under /proc/sys that were changed to what workload interfaces need",
+            self.settings_applied.clone(),
+        );
+        registry.register(
+            "interface_settings_deviating",
+            "Settings under /proc/sys that are not what workload interfaces need",
+            self.settings_deviating.clone(),
         );
         registry.register("refused_policies", "Policies that the kernel refuses", self.refused.clone());
         registry.register("findings", "Things wrong with the input", self.findings.clone());
@@ -192,6 +206,12 @@ impl Metrics {
             Ok(entries) => drop(self.forgotten.inc_by(*entries as u64)),
             Err(_) => drop(self.forget_failures.inc()),
         }
+    }
+
+    /// Takes note of how the settings of interfaces are.
+    pub fn inspected(&self, report: &Report) {
+        self.settings_applied.inc_by(report.applied as u64);
+        self.settings_deviating.set(gauge(report.deviations.len()));
     }
 
     /// Sets how many policies are refused.

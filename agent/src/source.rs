@@ -17,6 +17,8 @@ pub enum Source {
     Links,
     /// Connection tracking. It has only findings, and is not waited for.
     Conntrack,
+    /// The settings of interfaces. They have only findings, and are not waited for.
+    InterfaceSettings,
 }
 
 impl Source {
@@ -30,6 +32,7 @@ impl fmt::Display for Source {
             Self::Manifests => "manifests",
             Self::Links => "links",
             Self::Conntrack => "conntrack",
+            Self::InterfaceSettings => "interface settings",
         })
     }
 }

@@ -86,7 +86,8 @@ fn own_addresses(chain: &Chain) -> impl Iterator<Item = IpAddr> {
             Origin::Endpoint { role: Builtin::SourceAddress, .. } | Origin::Builtin(Builtin::SourceAddress)
         )
     };
-    let statements = chain.rules.iter().filter(move |rule| of_source(&rule.origin)).flat_map(|rule| &rule.statements);
+    let statements =
+        chain.rules.iter().filter(move |rule| of_source(&rule.origin)).flat_map(|rule| &rule.statements);
     statements.filter_map(|statement| statement.condition()).flat_map(|condition| {
         if let Match::Net(AddressSide::Source, Operator::IsNot, net) = condition {
             let whole = net.prefix_len() == net.max_prefix_len();
@@ -108,7 +109,6 @@ mod tests {
         compile::{Options, compile},
         ir::{Endpoint, NodePolicy, Profile, Verdicts},
         name::ObjectName,
-
     };
 
     const PODS: [(&str, &str, &[&str]); 3] = [
@@ -145,7 +145,11 @@ mod tests {
             for address in addresses {
                 let tenants: Vec<_> = tenancy.tenants(&address.parse().unwrap()).collect();
                 let chain = ChainName::new(format!("from/default/{name}"));
-                assert_eq!(tenants, [&Tenant { chain, interface: InterfaceName::from(interface) }], "{address}");
+                assert_eq!(
+                    tenants,
+                    [&Tenant { chain, interface: InterfaceName::from(interface) }],
+                    "{address}"
+                );
             }
         }
     }

@@ -61,14 +61,19 @@ pub fn count(namespace: &Namespace, address: IpAddr) -> Result<usize> {
     let mut count = 0;
     let mut buffer = vec![0; 64 << 10];
     loop {
-        let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).context("hear from ctnetlink")?;
+        let length =
+            recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).context("hear from ctnetlink")?;
         let mut rest = &buffer[..length];
         while rest.len() >= LENGTH as usize {
-            let (size, kind) = (u32::from_ne_bytes(rest[..4].try_into()?) as usize, u16::from_ne_bytes(rest[4..6].try_into()?));
+            let (size, kind) = (
+                u32::from_ne_bytes(rest[..4].try_into()?) as usize,
+                u16::from_ne_bytes(rest[4..6].try_into()?),
+            );
             if kind == DONE {
                 return Ok(count);
             }
-            count += usize::from(rest[LENGTH as usize..size].windows(wanted.len()).any(|bytes| bytes == wanted));
+            count +=
+                usize::from(rest[LENGTH as usize..size].windows(wanted.len()).any(|bytes| bytes == wanted));
             rest = &rest[size.next_multiple_of(4).min(rest.len())..];
         }
     }
@@ -84,7 +89,11 @@ pub fn fill(namespace: &Namespace, from: IpAddr, to: IpAddr, number: u32) -> Res
                 let ((family, from), (_, to)) = (octets(from), octets(to));
                 let first = if family == 2 { 1 } else { 3 };
                 let addresses = [attribute(first, &from), attribute(first + 1, &to)].concat();
-                let ports = [attribute(1, &[17]), attribute(2, &source.to_be_bytes()), attribute(3, &destination.to_be_bytes())];
+                let ports = [
+                    attribute(1, &[17]),
+                    attribute(2, &source.to_be_bytes()),
+                    attribute(3, &destination.to_be_bytes()),
+                ];
                 [attribute(NESTED | 1, &addresses), attribute(NESTED | 2, &ports.concat())].concat()
             };
             let original = attribute(NESTED | 1, &tuple(from, to, ports));

@@ -68,7 +68,11 @@ fn enter(rig: &mut Rig, name: &str) {
     rig.topology.attach(&Cluster::from_objects(&from_yaml(&pod(name)).unwrap()).pods).unwrap();
     rig.write(&format!("{name}.yaml"), &pod(name)).unwrap();
     let begin = Instant::now();
-    while !rig.nft("n1", &["list", "map", "ip", "ferrule", "to-workload"]).unwrap().contains(&format!("to/default/{name}")) {
+    while !rig
+        .nft("n1", &["list", "map", "ip", "ferrule", "to-workload"])
+        .unwrap()
+        .contains(&format!("to/default/{name}"))
+    {
         assert!(begin.elapsed() < PATIENCE, "{name} is not governed");
         thread::sleep(Duration::from_millis(5));
     }
@@ -99,7 +103,9 @@ fn wait_forgotten(rig: &Rig) {
 /// Does something that leads to a reconciliation, and waits for that and for whatever may follow it.
 fn reconciled(rig: &Rig, change: impl FnOnce()) {
     let seen = || node(rig).run(|| ask("/readiness?format=json")).unwrap().1;
-    let number = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap()["reconciliations"].as_u64().unwrap();
+    let number = |body: &str| {
+        serde_json::from_str::<serde_json::Value>(body).unwrap()["reconciliations"].as_u64().unwrap()
+    };
     let before = number(&seen());
     change();
     let begin = Instant::now();
@@ -131,11 +137,14 @@ fn converse(rig: &Rig) -> Vec<u16> {
     use Delivery::Arrived;
     let mut ports = Vec::new();
     for [client, web, _] in ADDRESSES {
-        deliver(rig, &[
-            probe(Protocol::UDP, ("client", client, 7001), (web, 80), Arrived),
-            probe(Protocol::UDP, ("client", client, 7002), (web, 80), Arrived),
-            probe(Protocol::UDP, ("web", web, 80), (client, 7002), Arrived),
-        ]);
+        deliver(
+            rig,
+            &[
+                probe(Protocol::UDP, ("client", client, 7001), (web, 80), Arrived),
+                probe(Protocol::UDP, ("client", client, 7002), (web, 80), Arrived),
+                probe(Protocol::UDP, ("web", web, 80), (client, 7002), Arrived),
+            ],
+        );
         let server = rig.topology.pod("default/web").unwrap();
         let at = SocketAddr::new(address(web), 8080);
         let listener = server.run(|| TcpListener::bind(at)).unwrap();
@@ -172,7 +181,8 @@ fn a_new_pod_on_an_old_address_inherits_no_connection() {
         deliver(&rig, &continuation(client, heir, tcp, "heir", Delivery::Lost));
     }
     let metrics = node(&rig).run(|| ask("/metrics")).unwrap().1;
-    let deleted = metrics.lines().find_map(|line| line.strip_prefix("ferrule_conntrack_deleted_total ")).unwrap();
+    let deleted =
+        metrics.lines().find_map(|line| line.strip_prefix("ferrule_conntrack_deleted_total ")).unwrap();
     assert!(deleted.parse::<u32>().unwrap() >= 6, "{deleted} deleted");
     rig.end_agents().unwrap();
 }
@@ -218,7 +228,9 @@ fn other_changes_keep_every_connection() {
     });
     assert_eq!(counted(&rig), before, "a policy change");
     // Labels of the pod itself, and of its peer.
-    reconciled(&rig, || rig.write("web.yaml", &pod("web").replace("app: web", "app: web, tier: front")).unwrap());
+    reconciled(&rig, || {
+        rig.write("web.yaml", &pod("web").replace("app: web", "app: web, tier: front")).unwrap()
+    });
     reconciled(&rig, || rig.write("cluster.yaml", &OBJECTS.replace("app: client", "app: guest")).unwrap());
     assert_eq!(counted(&rig), before, "a change of labels");
     for ([client, web, _], tcp) in ADDRESSES.into_iter().zip(ports) {
@@ -230,7 +242,8 @@ fn other_changes_keep_every_connection() {
     for (far, [_, _, other]) in ["10.0.2.1", "fd00:2::1"].into_iter().zip(ADDRESSES) {
         deliver(&rig, &[probe(Protocol::UDP, ("far", far, 7003), (other, 80), Delivery::Arrived)]);
     }
-    let remote = |rig: &Rig| ["10.0.2.1", "fd00:2::1"].map(|far| conntrack::count(node(rig), address(far)).unwrap());
+    let remote =
+        |rig: &Rig| ["10.0.2.1", "fd00:2::1"].map(|far| conntrack::count(node(rig), address(far)).unwrap());
     assert_eq!(remote(&rig), [1, 1]);
     // A policy that names clients has the remote peer's address in a set, so that its change is a change of the kernel.
     let clients = POLICIES.replace("heir", "other").replace(
@@ -238,7 +251,10 @@ fn other_changes_keep_every_connection() {
         "ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]",
     );
     reconciled(&rig, || rig.write("policies.yaml", &format!("{POLICIES}---{clients}")).unwrap());
-    reconciled(&rig, || rig.write("cluster.yaml", &OBJECTS.replace("10.0.2.1", "10.0.2.9").replace("fd00:2::1", "fd00:2::9")).unwrap());
+    reconciled(&rig, || {
+        rig.write("cluster.yaml", &OBJECTS.replace("10.0.2.1", "10.0.2.9").replace("fd00:2::1", "fd00:2::9"))
+            .unwrap()
+    });
     reconciled(&rig, || {
         let rest: Vec<_> = OBJECTS.lines().filter(|line| !line.contains("name: far")).collect();
         rig.write("cluster.yaml", &rest.join("\n")).unwrap();
@@ -263,7 +279,12 @@ fn a_backend_behind_a_translated_address_is_left_by_its_clients() {
         node(rig).execute("nft", &["-f", "-"], &text).unwrap();
     };
     let bind = |pod: &str, at: &str, port: u16| {
-        let socket = rig.topology.pod(pod).unwrap().run(|| UdpSocket::bind(SocketAddr::new(address(at), port))).unwrap();
+        let socket = rig
+            .topology
+            .pod(pod)
+            .unwrap()
+            .run(|| UdpSocket::bind(SocketAddr::new(address(at), port)))
+            .unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         socket
     };
@@ -301,7 +322,10 @@ fn fifty_thousand_connections_of_others_stay() {
     wait_forgotten(&rig);
     println!("web's 2,000 of {} connections were gone after {:?}", OTHERS + 2000, begin.elapsed());
     let log = rig.take_agent("n1").unwrap();
-    println!("{}", log.log_text().unwrap().lines().filter(|line| line.contains("forgot")).collect::<Vec<_>>().join("\n"));
+    println!(
+        "{}",
+        log.log_text().unwrap().lines().filter(|line| line.contains("forgot")).collect::<Vec<_>>().join("\n")
+    );
     assert_eq!(conntrack::count(node(&rig), from).unwrap(), OTHERS as usize);
     log.end().unwrap();
     rig.end_agents().unwrap();

@@ -16,6 +16,7 @@ use super::{
     trigger::{Cause, Trigger},
 };
 use crate::{
+    interface_settings::Report,
     source::{Source, manifests::Locations},
     status::Refusal,
 };
@@ -136,12 +137,28 @@ impl Journal {
                     severity: Severity::Warning,
                     object: None,
                     field: String::new(),
-                    message: format!("connections of addresses that have left the node are not all forgotten: {error}"),
-                    consequence: "they may live on with whoever has these addresses now; it is tried again".to_owned(),
+                    message: format!(
+                        "connections of addresses that have left the node are not all forgotten: {error}"
+                    ),
+                    consequence: "they may live on with whoever has these addresses now; it is tried again"
+                        .to_owned(),
                 }]
             }
         };
         self.note_findings(Source::Conntrack, findings);
+    }
+
+    /// The settings of interfaces were looked at.
+    pub fn note_inspection(&mut self, report: &Report) {
+        if report.applied > 0 {
+            info!(settings = report.applied, "set what workload interfaces need under /proc/sys");
+        }
+        self.note_findings(Source::InterfaceSettings, report.findings());
+    }
+
+    /// Nobody looks after the settings of interfaces any more.
+    pub fn note_inspector_gone(&self) {
+        error!("the thread that looks after interface settings has ended; start the agent anew");
     }
 
     /// Foreign changes come faster than is reasonable to undo.

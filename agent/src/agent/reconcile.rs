@@ -6,7 +6,7 @@ use ferrule_ruleset::{
     compile::{Compiler, Options},
     diff::diff,
     event::Event,
-    ir::NodePolicy,
+    ir::{Endpoint, NodePolicy},
     name::NodeName,
     nft::Ruleset,
     policy::PolicyKey,
@@ -21,7 +21,10 @@ use super::{
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
 };
-use crate::metrics::{Metrics, Outcome, Stage};
+use crate::{
+    interface_settings::{Interfaces, SourceSpoofing},
+    metrics::{Metrics, Outcome, Stage},
+};
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
 const SETBACK_LIMIT: u32 = 2;
@@ -135,6 +138,12 @@ impl<D: Dataplane> Reconciler<D> {
     /// The addresses that have left the node since this was last asked.
     pub fn take_departed(&mut self) -> BTreeSet<IpAddr> {
         std::mem::take(&mut self.departed)
+    }
+
+    /// The interfaces of the endpoints of this node.
+    pub fn interfaces(&self) -> Interfaces {
+        let interface = |endpoint: &Arc<Endpoint>| (endpoint.interface.clone(), SourceSpoofing::Forbidden);
+        self.policy.endpoints.values().map(interface).collect()
     }
 
     /// How many endpoints and policies are enforced.

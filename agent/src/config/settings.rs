@@ -49,6 +49,17 @@ pub struct Settings {
     #[serde(deserialize_with = "one_or_many")]
     pub interface_exclude: Option<Vec<String>>,
 
+    /// What to do about the kernel's settings of workload interfaces (proxy_arp, rp_filter, forwarding, accept_ra and others): set those of interfaces
+    /// with our prefix and look at the rest, look at all, or neither [default: apply].
+    #[arg(long, env = "FERRULE_INTERFACE_SETTINGS", value_name = "MODE", ignore_case = true)]
+    #[serde(deserialize_with = "choice")]
+    pub interface_settings: Option<InterfaceMode>,
+
+    /// Whether interface settings include that the node forwards packets at all (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding) [default: enabled].
+    #[arg(long, env = "FERRULE_IP_FORWARDING", value_name = "MODE", ignore_case = true)]
+    #[serde(deserialize_with = "choice")]
+    pub ip_forwarding: Option<Forwarding>,
+
     /// What enforces the policy [default: nftables].
     #[arg(long, env = "FERRULE_DATAPLANE", ignore_case = true)]
     #[serde(deserialize_with = "choice")]
@@ -96,6 +107,28 @@ pub enum Backend {
     Iptables,
 }
 
+/// What to do about the settings of interfaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum InterfaceMode {
+    /// Set what is ours, look at the rest.
+    #[default]
+    Apply,
+    /// Look only.
+    Check,
+    /// Neither.
+    Off,
+}
+
+/// Whether the node has to forward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Forwarding {
+    /// It has to.
+    #[default]
+    Enabled,
+    /// Leave that alone.
+    Disabled,
+}
+
 /// The last word on a pod's traffic to its own node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
@@ -140,6 +173,8 @@ impl Settings {
             config: self.config.or(other.config),
             interface_prefix: self.interface_prefix.or(other.interface_prefix),
             interface_exclude: self.interface_exclude.or(other.interface_exclude),
+            interface_settings: self.interface_settings.or(other.interface_settings),
+            ip_forwarding: self.ip_forwarding.or(other.ip_forwarding),
             dataplane: self.dataplane.or(other.dataplane),
             default_endpoint_to_host_action: self
                 .default_endpoint_to_host_action

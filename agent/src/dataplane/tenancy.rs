@@ -23,7 +23,9 @@ pub(super) fn tenancy(socket: &mut Socket, held: Option<&Ruleset>) -> io::Result
         };
         for element in elements.iter().flatten() {
             let chain = element.verdict.as_ref().and_then(Verdict::chain);
-            let (Some(interface), Some(chain)) = (read_interface(element.key.as_slice()), chain) else { continue };
+            let (Some(interface), Some(chain)) = (read_interface(element.key.as_slice()), chain) else {
+                continue;
+            };
             let known = held.and_then(|held| held.table(family).chains.get(chain));
             if known.is_some_and(|chain| chain.rules.iter().all(|rule| !rule.statements.is_empty())) {
                 continue;

@@ -4,11 +4,7 @@
 //! would have to be found out first, lest it takes the request for one to delete everything. A listing may be filtered without that danger, as every
 //! answer is looked at again here.
 
-use std::{
-    collections::BTreeSet,
-    io,
-    net::IpAddr,
-};
+use std::{collections::BTreeSet, io, net::IpAddr};
 
 use ferrule_ruleset::address::Family;
 use nix::errno::Errno;

@@ -43,8 +43,7 @@ enum Admitted {
 impl Socket {
     /// The addresses that the rule of a chain that tests them admits; none if the chain has no such rule.
     pub(crate) fn source_addresses(&mut self, family: Family, chain: &ChainName) -> io::Result<Vec<IpAddr>> {
-        let request =
-            Request { kind: message::GETRULE, flags: flag::DUMP, family: protocol_family(family) };
+        let request = Request { kind: message::GETRULE, flags: flag::DUMP, family: protocol_family(family) };
         let body = |writer: &mut Writer| {
             writer.text(attribute::TABLE, TABLE);
             writer.text(attribute::rule::CHAIN, chain.as_str());

@@ -71,6 +71,7 @@ pub fn local_route(message: &RouteMessage) -> Option<(u32, LocalRoute)> {
     }
     let address = address?;
     let width = if address.is_ipv4() { 32 } else { 128 };
-    let applies = message.header.kind == RouteType::Local && message.header.destination_prefix_length == width;
+    let applies =
+        message.header.kind == RouteType::Local && message.header.destination_prefix_length == width;
     applies.then_some((device?, LocalRoute { address, table }))
 }

@@ -151,7 +151,9 @@ impl Table {
 
     /// Brings what is observed of the addresses of a link in line with its local routes.
     fn show_addresses(&mut self, device: u32) {
-        let Some(name) = self.links.get(&device).filter(|name| !self.excluded.contains(*name)) else { return };
+        let Some(name) = self.links.get(&device).filter(|name| !self.excluded.contains(*name)) else {
+            return;
+        };
         let addresses: OrdSet<IpAddr> = self.local.addresses(device).collect();
         if addresses.is_empty() {
             self.observed.addresses.remove(name);

@@ -140,7 +140,8 @@ fn leads(address: &'static str, device: Option<&'static str>) -> impl Fn(&Observ
 fn bears(device: &'static str, addresses: &'static [&'static str]) -> impl Fn(&ObservedLinks) -> bool {
     move |links| {
         let observed = links.addresses.get(&InterfaceName::from(device)).into_iter().flatten();
-        let own = |address: &&IpAddr| !matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let own =
+            |address: &&IpAddr| !matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
         let wanted: BTreeSet<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
         observed.filter(own).copied().collect::<BTreeSet<_>>() == wanted
     }
@@ -159,7 +160,8 @@ fn addresses_of_both_families_come_and_go_with_their_link() {
         node.assign("eth1", "fd00:2::1").await;
         node.until("both addresses", bears("eth1", &["192.0.2.1", "fd00:2::1"])).await;
         node.assign("eth1", "192.0.2.9").await;
-        node.until("a second one, and no broadcast", bears("eth1", &["192.0.2.1", "192.0.2.9", "fd00:2::1"])).await;
+        node.until("a second one, and no broadcast", bears("eth1", &["192.0.2.1", "192.0.2.9", "fd00:2::1"]))
+            .await;
         node.unassign("192.0.2.9").await;
         node.until("one fewer", bears("eth1", &["192.0.2.1", "fd00:2::1"])).await;
 
@@ -173,7 +175,8 @@ fn addresses_of_both_families_come_and_go_with_their_link() {
         node.until("they are back under the new name", bears("eth2", &["192.0.2.1"])).await;
         assert!(bears("eth1", &[])(&node.seen), "{:?}", node.seen);
         node.handle.link().del(index).execute().await.unwrap();
-        node.until("they are gone", |links| !links.addresses.contains_key(&InterfaceName::from("eth2"))).await;
+        node.until("they are gone", |links| !links.addresses.contains_key(&InterfaceName::from("eth2")))
+            .await;
     });
 }
 
