@@ -9,15 +9,17 @@
 mod backoff;
 mod changes;
 mod dataplane;
+mod duties;
 mod hygiene;
 mod journal;
 mod quarantine;
 mod reconcile;
+mod rollback;
 mod trigger;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future, io,
+    io,
     sync::Arc,
     time::Duration,
 };
@@ -30,16 +32,17 @@ use tokio::{
 pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
+pub use rollback::{Cut, Remedy, Rollback, Sighting};
 
 use crate::{
-    conntrack::{Conntrack, Outcome},
-    interface_settings::{self, InterfaceSettings},
+    interface_settings::InterfaceSettings,
     metrics::Metrics,
+    reachability::Reachability,
     source::{Message, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
-use hygiene::{Hygiene, Settled};
+use hygiene::Hygiene;
 use journal::Journal;
 use trigger::{Cause, Trigger};
 
@@ -79,6 +82,7 @@ pub struct Agent<D> {
     repairs: Allowance,
     hygiene: Hygiene,
     settings: Option<InterfaceSettings>,
+    reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
     metrics: Arc<Metrics>,
@@ -108,24 +112,11 @@ impl<D: Dataplane> Agent<D> {
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
             settings: None,
+            reachability: None,
             journal: Journal::new(locations),
             status,
             metrics,
         }
-    }
-
-    /// Lets the connections of addresses that leave the node be forgotten.
-    #[must_use]
-    pub fn with_conntrack(mut self, conntrack: Conntrack) -> Self {
-        self.hygiene = Hygiene::new(Some(conntrack));
-        self
-    }
-
-    /// Lets the settings of workload interfaces be looked after.
-    #[must_use]
-    pub fn with_interface_settings(mut self, settings: Option<InterfaceSettings>) -> Self {
-        self.settings = settings;
-        self
     }
 
     /// Works until something is wrong with the agent itself.
@@ -138,14 +129,18 @@ impl<D: Dataplane> Agent<D> {
                 self.reconcile().await;
                 self.publish();
             }
-            let settled = self.hygiene.begin(Instant::now());
-            self.note_forgotten(settled);
+            self.see_to_duties();
         }
     }
 
     async fn wait(&mut self) -> Result<(), AgentError> {
         let now = Instant::now();
-        let alarms = [self.retry_at, self.reconciler.quarantine().retry_at(), self.hygiene.retry_at()];
+        let alarms = [
+            self.retry_at,
+            self.reconciler.quarantine().retry_at(),
+            self.hygiene.retry_at(),
+            self.reconciler.rollback().and_then(Rollback::alarm),
+        ];
         let alarm = alarms.into_iter().flatten().min();
         let until = alarm.unwrap_or(now + HEARTBEAT).min(now + HEARTBEAT);
         tokio::select! {
@@ -155,12 +150,14 @@ impl<D: Dataplane> Agent<D> {
                 self.note_foreign_change(Instant::now());
             }
             outcome = self.hygiene.outcome() => self.take_outcome(outcome),
-            report = report(&mut self.settings) => self.take_report(report),
+            sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
+            report = duties::report(&mut self.settings) => self.take_report(report),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
             self.trigger.add(Cause::Retry);
         }
+        self.advance_rollback();
         Ok(())
     }
 
@@ -191,30 +188,6 @@ impl<D: Dataplane> Agent<D> {
         }
     }
 
-    fn take_outcome(&mut self, outcome: Outcome) {
-        let settled = self.hygiene.settle(outcome, Instant::now());
-        self.note_forgotten(settled);
-    }
-
-    fn take_report(&mut self, report: Option<interface_settings::Report>) {
-        match report {
-            Some(report) => {
-                self.metrics.inspected(&report);
-                self.journal.note_inspection(&report);
-            }
-            None => {
-                self.settings = None;
-                self.journal.note_inspector_gone();
-            }
-        }
-    }
-
-    fn note_forgotten(&mut self, settled: Option<Settled>) {
-        let Some(settled) = settled else { return };
-        self.metrics.forgot(&settled.outcome);
-        self.journal.note_forgotten(&settled);
-    }
-
     fn note_foreign_change(&mut self, now: Instant) {
         self.reconciler.distrust_kernel();
         if self.trigger.is(Cause::Start) {
@@ -235,7 +208,12 @@ impl<D: Dataplane> Agent<D> {
     }
 
     fn is_due(&self, now: Instant) -> bool {
-        self.awaited.is_empty() && !self.trigger.is_empty() && self.retry_at.is_none_or(|at| at <= now)
+        // Before the source was looked for, no change could be told from one that does no harm.
+        let judged = self.reachability.is_none() || self.reconciler.rollback().is_none_or(Rollback::is_ready);
+        self.awaited.is_empty()
+            && judged
+            && !self.trigger.is_empty()
+            && self.retry_at.is_none_or(|at| at <= now)
     }
 
     async fn reconcile(&mut self) {
@@ -254,10 +232,7 @@ impl<D: Dataplane> Agent<D> {
                 }
                 self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
                 self.backoff.reset();
-                self.hygiene.owe(self.reconciler.take_departed());
-                if let Some(settings) = &self.settings {
-                    settings.look_at(self.reconciler.interfaces());
-                }
+                self.assign_duties();
                 self.status.send_modify(|status| {
                     status.reconciliations += 1;
                     status.failure = None;
@@ -293,11 +268,15 @@ impl<D: Dataplane> Agent<D> {
         let pending = !self.trigger.is_empty();
         let journal = &self.journal;
         let awaited = &self.awaited;
+        let cut = self.reconciler.rollback().and_then(Rollback::cut);
         self.status.send_modify(|status| {
             status.alive_at = now;
             status.awaited.clone_from(awaited);
             if pending {
                 status.behind_since.get_or_insert(now);
+            }
+            if status.cut.as_ref() != cut {
+                status.cut = cut.cloned();
             }
             if status.findings != *journal.findings() {
                 status.findings.clone_from(journal.findings());
@@ -306,14 +285,6 @@ impl<D: Dataplane> Agent<D> {
                 status.refused = journal.refusals().to_vec();
             }
         });
-    }
-}
-
-/// The next report on settings, if anybody looks after them.
-async fn report(settings: &mut Option<InterfaceSettings>) -> Option<interface_settings::Report> {
-    match settings {
-        Some(settings) => settings.report().await,
-        None => future::pending().await,
     }
 }
 

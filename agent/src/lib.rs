@@ -21,5 +21,6 @@ pub mod interface_settings;
 pub mod logging;
 pub mod metrics;
 pub mod netlink;
+pub mod reachability;
 pub mod source;
 pub mod status;

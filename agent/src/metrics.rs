@@ -26,6 +26,7 @@ pub struct Metrics {
     forget_failures: Counter,
     settings_applied: Counter,
     settings_deviating: Gauge,
+    rollbacks: Counter,
     refused: Gauge,
     findings: Gauge,
     in_step_at: Gauge<f64, AtomicU64>,
@@ -121,6 +122,7 @@ impl Metrics {
             forget_failures: Counter::default(),
             settings_applied: Counter::default(),
             settings_deviating: Gauge::default(),
+            rollbacks: Counter::default(),
             refused: Gauge::default(),
             findings: Gauge::default(),
             in_step_at: Gauge::default(),
@@ -164,6 +166,11 @@ impl Metrics {
             "interface_settings_deviating",
             "Settings under /proc/sys that are not what workload interfaces need",
             self.settings_deviating.clone(),
+        );
+        registry.register(
+            "rollbacks",
+            "Times that a change cut the agent off from its source",
+            self.rollbacks.clone(),
         );
         registry.register("refused_policies", "Policies that the kernel refuses", self.refused.clone());
         registry.register("findings", "Things wrong with the input", self.findings.clone());
@@ -212,6 +219,11 @@ impl Metrics {
     pub fn inspected(&self, report: &Report) {
         self.settings_applied.inc_by(report.applied as u64);
         self.settings_deviating.set(gauge(report.deviations.len()));
+    }
+
+    /// Counts a change that cut the agent off.
+    pub fn rolled_back(&self) {
+        self.rollbacks.inc();
     }
 
     /// Sets how many policies are refused.

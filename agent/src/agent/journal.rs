@@ -13,6 +13,7 @@ use super::{
     dataplane::CommitError,
     hygiene::Settled,
     reconcile::Summary,
+    rollback::{Cut, Remedy, Step},
     trigger::{Cause, Trigger},
 };
 use crate::{
@@ -159,6 +160,30 @@ impl Journal {
     /// Nobody looks after the settings of interfaces any more.
     pub fn note_inspector_gone(&self) {
         error!("the thread that looks after interface settings has ended; start the agent anew");
+    }
+
+    /// A change is taken back, or made after all.
+    pub fn note_rollback(&self, step: &Step) {
+        match step {
+            Step::Reject(Cut { change, remedy: Remedy::PutBack, .. }) => {
+                error!(
+                    change,
+                    "a change cut the agent off from its source; putting back the last ruleset that worked"
+                );
+            }
+            Step::Reject(Cut { change, remedy: Remedy::NothingToPutBack, .. }) => {
+                error!(
+                    change,
+                    "a change cut the agent off from its source, and no earlier ruleset is known to put back"
+                );
+            }
+            Step::Absolve => {
+                warn!("the source does not answer without the last change either; making that change again");
+            }
+            Step::TryAgain => {
+                info!("the sources want something other than what cut the agent off; trying that")
+            }
+        }
     }
 
     /// Foreign changes come faster than is reasonable to undo.

@@ -20,6 +20,7 @@ use super::{
     changes::Changes,
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
+    rollback::Rollback,
 };
 use crate::{
     interface_settings::{Interfaces, SourceSpoofing},
@@ -45,6 +46,7 @@ pub struct Reconciler<D> {
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
     departed: BTreeSet<IpAddr>,
+    rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
 
@@ -98,8 +100,24 @@ impl<D: Dataplane> Reconciler<D> {
             quarantine: Quarantine::new(),
             tenancy: None,
             departed: BTreeSet::new(),
+            rollback: None,
             metrics,
         }
+    }
+
+    /// Puts every change on trial from now on.
+    pub fn set_rollback(&mut self, rollback: Rollback) {
+        self.rollback = Some(rollback);
+    }
+
+    /// The way back from a change, if changes are on trial at all.
+    pub fn rollback(&self) -> Option<&Rollback> {
+        self.rollback.as_ref()
+    }
+
+    /// The same, to change it.
+    pub fn rollback_mut(&mut self) -> Option<&mut Rollback> {
+        self.rollback.as_mut()
     }
 
     /// Takes in a fact.
@@ -175,7 +193,9 @@ impl<D: Dataplane> Reconciler<D> {
         self.policy = timed(&mut timings.resolve, || self.resolver.resolve());
         let mut stale = 0;
         loop {
-            let desired = self.compile(&mut summary.timings.compile);
+            let compiled = self.compile(&mut summary.timings.compile);
+            let held = self.rollback.as_mut().and_then(|rollback| rollback.hold(&compiled, Instant::now()));
+            let desired = held.unwrap_or(compiled);
             let applied = self.read_kernel(&desired, &mut summary.timings.adopt).await;
             self.read_tenancy(applied.as_ref()).await;
             let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
@@ -184,6 +204,7 @@ impl<D: Dataplane> Reconciler<D> {
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
+            let trial = self.rollback.as_ref().map(|_| transaction.clone());
             let batches = transaction.batches.len();
             let started = Instant::now();
             let result = self.dataplane.commit(transaction).await;
@@ -191,6 +212,9 @@ impl<D: Dataplane> Reconciler<D> {
             let Err(error) = result else {
                 summary.changes = changes;
                 summary.batches = batches;
+                if let (Some(rollback), Some(transaction)) = (&mut self.rollback, trial) {
+                    rollback.note_commit(applied.as_ref(), &desired, &transaction, Instant::now());
+                }
                 self.succeed(desired);
                 return Ok(());
             };
