@@ -4,6 +4,7 @@
 //! * The environment is read here and nowhere else.
 //! * A [`Config`] is valid; nothing behind this module checks it again.
 
+mod duration;
 mod settings;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{CommandFactory, FromArgMatches};
@@ -31,6 +33,8 @@ use settings::Backend;
 const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
 /// The link of kube-proxy in IPVS mode, which bears every service address.
 const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
+/// After how long without an answer of the source a change is taken back, unless told otherwise.
+const ROLLBACK_AFTER: &str = "10s";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
 
@@ -62,6 +66,17 @@ pub struct Config {
     pub health_address: SocketAddr,
     /// Where `/metrics` is served; none for the health address.
     pub metrics_address: Option<SocketAddr>,
+    /// When a change is taken back; none for never.
+    pub rollback: Option<RollbackSettings>,
+}
+
+/// When a change is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollbackSettings {
+    /// The source of policy: `host:port`, at least one.
+    pub targets: Vec<String>,
+    /// After how long without an answer of any of them.
+    pub after: Duration,
 }
 
 /// How to log.
@@ -176,7 +191,33 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             .metrics_address
             .map(|text| address("metrics-address", &text))
             .transpose()?,
+        rollback: rollback(settings.rollback_probe.unwrap_or_default(), settings.rollback_after.as_deref())?,
     })
+}
+
+fn rollback(targets: Vec<String>, after: Option<&str>) -> Result<Option<RollbackSettings>, ConfigError> {
+    let is_target = |target: &str| {
+        target.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && (!host.contains(':') || host.starts_with('[')) && port.parse::<u16>().is_ok()
+        })
+    };
+    if let Some(wrong) = targets.iter().find(|target| !is_target(target)) {
+        return Err(ConfigError::Invalid {
+            setting: "rollback-probe",
+            value: wrong.clone(),
+            reason:
+                "a host and port is wanted, such as 10.0.0.1:6443, [fd00::1]:6443 or api.example.org:6443"
+                    .to_owned(),
+        });
+    }
+    let after = after.unwrap_or(ROLLBACK_AFTER);
+    let after = duration::parse(after).ok_or_else(|| ConfigError::Invalid {
+        setting: "rollback-after",
+        value: after.to_owned(),
+        reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
+    })?;
+    let wanted = !targets.is_empty() && !after.is_zero();
+    Ok(wanted.then_some(RollbackSettings { targets, after }))
 }
 
 fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {

@@ -11,6 +11,7 @@ use ferrule_agent::{
     health::{Pages, Responder},
     interface_settings, logging,
     metrics::Metrics,
+    reachability,
     source::{links, manifests},
     status::Status,
 };
@@ -85,9 +86,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
     )?;
     let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
-    let agent = Agent::new(reconciler, inbox, status, locations, metrics)
+    let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
         .with_interface_settings(settings);
+    if let Some(rollback) = config.rollback {
+        agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets));
+    }
 
     tokio::select! {
         result = agent.run() => match result? {},

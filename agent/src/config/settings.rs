@@ -83,6 +83,16 @@ pub struct Settings {
     #[arg(long, env = "FERRULE_METRICS_ADDRESS", value_name = "ADDRESS")]
     pub metrics_address: Option<String>,
 
+    /// An address of the source of policy, such as an API server. A change of the rules after which none of them answers is taken back; may be repeated
+    /// [default: none, nothing is taken back].
+    #[arg(long, env = "FERRULE_ROLLBACK_PROBE", value_name = "HOST:PORT", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many")]
+    pub rollback_probe: Option<Vec<String>>,
+
+    /// After how long without an answer a change is taken back, as in 10s or 500ms; 0 for never [default: 10s].
+    #[arg(long, env = "FERRULE_ROLLBACK_AFTER", value_name = "TIME")]
+    pub rollback_after: Option<String>,
+
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG, which is heeded too [default: info].
     #[arg(long, env = "FERRULE_LOG_LEVEL", value_name = "FILTER")]
     pub log_level: Option<String>,
@@ -182,6 +192,8 @@ impl Settings {
             conntrack_invalid: self.conntrack_invalid.or(other.conntrack_invalid),
             health_address: self.health_address.or(other.health_address),
             metrics_address: self.metrics_address.or(other.metrics_address),
+            rollback_probe: self.rollback_probe.or(other.rollback_probe),
+            rollback_after: self.rollback_after.or(other.rollback_after),
             log_level: self.log_level.or(other.log_level),
             log_format: self.log_format.or(other.log_format),
             cleanup: self.cleanup.or(other.cleanup),
