@@ -150,7 +150,13 @@ impl Script {
 }
 
 /// What kube-proxy and the `portmap` plug-in write on a node for one family.
-pub fn render(mode: Mode, family: Family, node: &Node, services: &[Service], host_ports: &[HostPort]) -> Script {
+pub fn render(
+    mode: Mode,
+    family: Family,
+    node: &Node,
+    services: &[Service],
+    host_ports: &[HostPort],
+) -> Script {
     let plan = Plan::new(family, node, services, host_ports);
     match (mode, family) {
         (Mode::Iptables, Family::V4) => {
@@ -163,6 +169,19 @@ pub fn render(mode: Mode, family: Family, node: &Node, services: &[Service], hos
             Script { program: "nft", arguments: &["-f", "-"], text: nftables::render(&plan) }
         }
     }
+}
+
+/// Puts the rules of both families into a node's kernel, in the place of those of the same mode that are there.
+pub fn install(
+    namespace: &Namespace,
+    mode: Mode,
+    node: &Node,
+    services: &[Service],
+    host_ports: &[HostPort],
+) -> Result<()> {
+    Family::ALL
+        .into_iter()
+        .try_for_each(|family| render(mode, family, node, services, host_ports).run(namespace))
 }
 
 /// The addresses of one family.

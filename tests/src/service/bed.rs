@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use ferrule_ruleset::address::Family;
+use ferrule_ruleset::{address::Family, settings::NodePortPolicy};
 use tempfile::TempDir;
 
 use super::{
@@ -24,11 +24,11 @@ use super::{
     cell::{Backend, Cell, Client, Site},
     dial::{Dial, Dialler, Expected, Outcome, Server},
     expectation::{End, Party, Sight, Story},
+    install,
     layout::{
-        Host, TARGET_PORT, address, client_name, cluster, dialled, host_port, node, objects, parties, secondary_address,
-        server_name, services, virtual_addresses,
+        Host, TARGET_PORT, address, client_name, cluster, dialled, host_port, node, objects, parties,
+        secondary_address, server_name, services, virtual_addresses,
     },
-    render,
     witness::{self, Ends},
 };
 use crate::{
@@ -62,6 +62,17 @@ pub struct Regime {
     pub policies: String,
     /// Their configuration file: YAML, or nothing.
     pub config: String,
+}
+
+impl Regime {
+    /// Policies, under a configuration that says how agents treat addresses of Services in egress rules.
+    pub fn new(node_ports: NodePortPolicy, policies: String) -> Self {
+        let config = match node_ports {
+            NodePortPolicy::Standard => "",
+            NodePortPolicy::Consistent => "nodeport_policy: consistent\n",
+        };
+        Self { policies, config: config.to_owned() }
+    }
 }
 
 /// A question in a family, and how it should end.
@@ -126,13 +137,10 @@ impl Bed {
         for (site, node) in &self.nodes {
             let namespace = self.topology.node(site.node())?;
             namespace.set(&[("net/ipv4/conf/all/route_localnet", loopback)])?;
-            let own = Family::ALL.map(|family| {
-                format!("{}{}", nat_outgoing(family, node), witness::table(family))
-            });
+            let own =
+                Family::ALL.map(|family| format!("{}{}", nat_outgoing(family, node), witness::table(family)));
             namespace.execute("nft", &["-f", "-"], &format!("flush ruleset\n{}", own.concat()))?;
-            for family in Family::ALL {
-                render(mode, family, node, &self.services, &self.host_ports).run(namespace)?;
-            }
+            install(namespace, mode, node, &self.services, &self.host_ports)?;
         }
         Ok(())
     }
@@ -269,5 +277,10 @@ fn nat_outgoing(family: Family, node: &Node) -> String {
 /// No connection that the node opens by itself is from its further address, as if that had come later (RFC 6724 rule 3; IPv4 prefers the first anyway).
 fn demote_secondary(node: &Namespace) -> Result<()> {
     let address = secondary_address(Family::V6);
-    node.execute("ip", &["addr", "change", &format!("{address}/128"), "dev", "eth0", "preferred_lft", "0"], "").map(drop)
+    node.execute(
+        "ip",
+        &["addr", "change", &format!("{address}/128"), "dev", "eth0", "preferred_lft", "0"],
+        "",
+    )
+    .map(drop)
 }

@@ -185,7 +185,13 @@ fn number(socket: RawFd, name: u32) -> Result<()> {
     ] {
         // SAFETY: setsockopt(2) reads four bytes of a value that lives until it returns.
         let failed = unsafe {
-            libc::setsockopt(socket, libc::IPPROTO_TCP, option, (&raw const value).cast(), size_of::<u32>() as u32)
+            libc::setsockopt(
+                socket,
+                libc::IPPROTO_TCP,
+                option,
+                (&raw const value).cast(),
+                size_of::<u32>() as u32,
+            )
         };
         ensure!(failed == 0, "setsockopt {option}: {}", std::io::Error::last_os_error());
     }
@@ -202,7 +208,8 @@ pub struct Server {
 impl Server {
     /// Listens in a namespace and answers every connection with the address of its client.
     pub fn start(namespace: &Namespace, address: SocketAddr) -> Result<Self> {
-        let listener = namespace.run(|| TcpListener::bind(address)).with_context(|| format!("listen on {address}"))?;
+        let listener =
+            namespace.run(|| TcpListener::bind(address)).with_context(|| format!("listen on {address}"))?;
         listener.set_nonblocking(true)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

@@ -65,7 +65,8 @@ fn sources(table: &Table) -> String {
     for backend in Backend::ALL {
         let clients: Vec<Client> = Client::all(backend).collect();
         let titles = clients.iter().map(Client::to_string);
-        let titles: Vec<String> = ["dialled", "externalTrafficPolicy"].map(str::to_owned).into_iter().chain(titles).collect();
+        let titles: Vec<String> =
+            ["dialled", "externalTrafficPolicy"].map(str::to_owned).into_iter().chain(titles).collect();
         let _ = writeln!(text, "**{}**\n", where_is(backend));
         text.push_str(&row(&titles));
         text.push_str(&rule_off(titles.len()));
@@ -73,7 +74,10 @@ fn sources(table: &Table) -> String {
             let of = |traffic_policy| -> Vec<String> {
                 let cell = |client: &Client| Cell { entrance, backend, traffic_policy, client: *client };
                 let shown = |row: &Row| end(row.open.end);
-                clients.iter().map(|client| table.get(&cell(client)).map_or("never leaves".to_owned(), shown)).collect()
+                clients
+                    .iter()
+                    .map(|client| table.get(&cell(client)).map_or("never leaves".to_owned(), shown))
+                    .collect()
             };
             let (cluster, local) = (of(TrafficPolicy::Cluster), of(TrafficPolicy::Local));
             let lines = if cluster == local {

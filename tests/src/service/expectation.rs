@@ -104,8 +104,7 @@ pub fn story(cell: Cell) -> Story {
 
 fn translated(cell: Cell, own: Party, node: Site) -> Story {
     let at_home = cell.client.site() == Some(node);
-    let egress =
-        is_pod(own).then(|| if at_home { to_server(cell, own) } else { as_dialled(cell, own) });
+    let egress = is_pod(own).then(|| if at_home { to_server(cell, own) } else { as_dialled(cell, own) });
     let source = match cell.client.site() {
         // A pod that calls an address which is no pod's leaves its node with the node's address (`natOutgoing`).
         Some(home) if !at_home => Party::Node(home),
@@ -148,7 +147,9 @@ fn masquerade(cell: Cell, source: Party, node: Site) -> Option<bool> {
     match (cell.entrance, cell.traffic_policy) {
         (Entrance::PodAddress | Entrance::HostPort, _) => Some(hairpin),
         (Entrance::ClusterIp, _) => Some(hairpin || !is_pod(source)),
-        (Entrance::NodePort | Entrance::LoadBalancer | Entrance::ExternalIp, TrafficPolicy::Cluster) => Some(true),
+        (Entrance::NodePort | Entrance::LoadBalancer | Entrance::ExternalIp, TrafficPolicy::Cluster) => {
+            Some(true)
+        }
         // Pods and processes of the node are inside and may use any backend; everybody else only the node's own.
         (Entrance::NodePort | Entrance::LoadBalancer | Entrance::ExternalIp, TrafficPolicy::Local) => {
             let from_itself = cell.client == Client::Host(node);

@@ -46,8 +46,7 @@ pub fn nftables(plan: &Plan, text: &mut String) {
     }
     let (mut ports, mut masquerade) = (String::new(), String::new());
     for port in &plan.host_ports {
-        let _ =
-            write!(ports, "{} dport {} dnat to {}; ", protocol_name(port.protocol), port.port, port.to);
+        let _ = write!(ports, "{} dport {} dnat to {}; ", protocol_name(port.protocol), port.port, port.to);
         let pod = port.to.ip();
         let _ = write!(masquerade, "{family} saddr {pod} {family} daddr {pod} masquerade; ");
         if plan.family == Family::V4 {

@@ -9,8 +9,7 @@ use std::{
 use ferrule_ruleset::address::Family;
 
 use super::{
-    TrafficPolicy,
-    host_port,
+    TrafficPolicy, host_port,
     plan::{Plan, Port, digest},
 };
 
@@ -88,7 +87,10 @@ fn refuse(table: &mut Table, port: &Port) {
     };
     if port.endpoints.is_empty() {
         for to in &port.cluster {
-            table.rule("KUBE-SERVICES", &format!("{} {} -j REJECT", destination(*to, &protocol), comment(why)));
+            table.rule(
+                "KUBE-SERVICES",
+                &format!("{} {} -j REJECT", destination(*to, &protocol), comment(why)),
+            );
         }
     }
     for to in &port.external {
@@ -166,7 +168,10 @@ fn service(plan: &Plan, port: &Port, table: &mut Table) {
         let chain = endpoint_chain(port, *endpoint);
         let source = host(endpoint.ip());
         table.rule(&chain, &format!("-s {source} {comment} -j KUBE-MARK-MASQ"));
-        table.rule(&chain, &format!("-p {protocol} -m {protocol} {comment} -j DNAT --to-destination {endpoint}"));
+        table.rule(
+            &chain,
+            &format!("-p {protocol} -m {protocol} {comment} -j DNAT --to-destination {endpoint}"),
+        );
     }
 }
 

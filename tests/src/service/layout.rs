@@ -90,8 +90,8 @@ pub fn cluster() -> Cluster {
     let nodes = Site::ALL.map(|site| (site.node().to_owned(), addresses(Host::Node(site))));
     let pod = |host, site: Site| Pod { node: site.node().to_owned(), addresses: addresses(host) };
     let clients = Site::ALL.map(|site| (client_name(site), pod(Host::Client(site), site)));
-    let servers = Backend::ALL
-        .map(|backend| (server_name(backend), pod(Host::Server(backend), backend.site())));
+    let servers =
+        Backend::ALL.map(|backend| (server_name(backend), pod(Host::Server(backend), backend.site())));
     Cluster { nodes: nodes.into(), pods: clients.into_iter().chain(servers).collect(), ..Cluster::default() }
 }
 
@@ -167,8 +167,9 @@ pub fn services() -> Vec<Service> {
     });
     let service = |(backend, external_traffic_policy): (Backend, TrafficPolicy)| {
         let number = service_number(backend, external_traffic_policy);
-        let addresses =
-            |entrance| Family::ALL.iter().filter_map(|family| virtual_address(entrance, number, *family)).collect();
+        let addresses = |entrance| {
+            Family::ALL.iter().filter_map(|family| virtual_address(entrance, number, *family)).collect()
+        };
         Service {
             name: format!("default/web-{number}"),
             cluster_ips: addresses(Entrance::ClusterIp),
@@ -187,7 +188,8 @@ pub fn services() -> Vec<Service> {
     pairs.map(service).collect()
 }
 
-fn endpoint(backend: Backend) -> Endpoint {
+/// A server as the endpoint of a Service.
+pub fn endpoint(backend: Backend) -> Endpoint {
     Endpoint { addresses: addresses(Host::Server(backend)), node: backend.site().node().to_owned() }
 }
 
@@ -227,7 +229,6 @@ pub fn dialled(cell: Cell, family: Family) -> SocketAddr {
     };
     SocketAddr::new(virtual_address(cell.entrance, number, family).unwrap_or_else(own), dialled_port(cell))
 }
-
 
 /// Whose every address is.
 pub fn parties() -> BTreeMap<IpAddr, Party> {

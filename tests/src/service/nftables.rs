@@ -8,8 +8,7 @@ use std::{
 use ferrule_ruleset::address::Family;
 
 use super::{
-    TrafficPolicy,
-    host_port,
+    TrafficPolicy, host_port,
     plan::{Plan, Port, digest},
 };
 
@@ -76,7 +75,9 @@ fn skeleton(plan: &Plan) -> String {
     let (family, mut text) = (plan.family, String::new());
     let check = "ct state new jump service-endpoints-check; ct state new jump cluster-ips-check;";
     for chain in [
-        &format!("service-endpoints-check {{ {family} daddr . meta l4proto . th dport vmap @no-endpoint-services; }}"),
+        &format!(
+            "service-endpoints-check {{ {family} daddr . meta l4proto . th dport vmap @no-endpoint-services; }}"
+        ),
         &format!(
             "nodeport-endpoints-check {{ {family} daddr @nodeport-ips meta l4proto . th dport vmap @no-endpoint-nodeports; }}"
         ),
@@ -136,9 +137,10 @@ fn service(plan: &Plan, port: &Port, text: &mut String) {
         );
     }
     let pods = plan.pods;
-    let masquerade = port.cluster.iter().map(|to| {
-        format!("{family} daddr {} {family} saddr != {pods} jump mark-for-masquerade; ", to.ip())
-    });
+    let masquerade = port
+        .cluster
+        .iter()
+        .map(|to| format!("{family} daddr {} {family} saddr != {pods} jump mark-for-masquerade; ", to.ip()));
     let (all, masquerade) = (chain("service", port), masquerade.collect::<String>());
     let _ = writeln!(text, "  chain {all} {{ {masquerade}{} }}", choose(port, &port.endpoints));
     if !port.is_external() {

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use ferrule_ruleset::address::Family;
+use ferrule_ruleset::{address::Family, settings::NodePortPolicy};
 
 use super::{
     Mode,
     bed::{Bed, Question, Regime},
     cell::{self, Cell},
     expectation::{self, End, Story},
-    policy::{NodePortPolicy, Policy},
+    policy::Policy,
 };
 
 /// How many differences from the model an error spells out.
@@ -32,12 +32,19 @@ pub type Table = BTreeMap<Cell, Row>;
 
 /// Measures everything on a bed with kube-proxy in one mode, and compares it with the model. Further objects, such as host endpoints that should change
 /// nothing here, are read by the agents too. An error names what differs.
-pub fn measure(bed: &mut Bed, mode: Mode, node_ports: NodePortPolicy, further_objects: &str) -> Result<Table> {
+pub fn measure(
+    bed: &mut Bed,
+    mode: Mode,
+    node_ports: NodePortPolicy,
+    further_objects: &str,
+) -> Result<Table> {
     bed.install(mode)?;
     let cells = cell::all();
     let mut differences = Vec::new();
-    let open = bed_answers(bed, &cells, expectation::story, &mut differences, &format!("{mode:?}, no agents"))?;
-    let mut table: Table = open.into_iter().map(|(cell, open)| (cell, Row { open, ends: BTreeMap::new() })).collect();
+    let open =
+        bed_answers(bed, &cells, expectation::story, &mut differences, &format!("{mode:?}, no agents"))?;
+    let mut table: Table =
+        open.into_iter().map(|(cell, open)| (cell, Row { open, ends: BTreeMap::new() })).collect();
     for policy in [None].into_iter().chain(Policy::ALL.map(Some)) {
         let expect = |cell| {
             let open = expectation::story(cell);
@@ -45,7 +52,7 @@ pub fn measure(bed: &mut Bed, mode: Mode, node_ports: NodePortPolicy, further_ob
         };
         let policies = policy.map(|policy| format!("---\n{}", policy.manifest()));
         let policies = format!("{further_objects}{}", policies.unwrap_or_default());
-        bed.enforce(&Regime { policies, config: node_ports.config().to_owned() })?;
+        bed.enforce(&Regime::new(node_ports, policies))?;
         let answers = bed_answers(bed, &cells, expect, &mut differences, &format!("{mode:?}, {policy:?}"))?;
         bed.relax()?;
         for (cell, story) in answers {

@@ -56,12 +56,12 @@ pub fn table(family: Family) -> String {
 pub fn hear(namespace: &Namespace) -> Result<Testimony> {
     let mut testimony = Testimony::default();
     for family in Family::ALL {
-        let listing = namespace.execute("nft", &["-j", "list", "table", &family.to_string(), "witness"], "")?;
+        let listing =
+            namespace.execute("nft", &["-j", "list", "table", &family.to_string(), "witness"], "")?;
         let listing: Value = serde_json::from_str(&listing).context("nft -j list table")?;
         let objects = listing["nftables"].as_array().context("no objects in the listing")?;
         for set in objects.iter().map(|object| &object["set"]).filter(|set| set.is_object()) {
-            let side =
-                if set["name"] == "egress" { &mut testimony.egress } else { &mut testimony.ingress };
+            let side = if set["name"] == "egress" { &mut testimony.egress } else { &mut testimony.ingress };
             for element in set["elem"].as_array().into_iter().flatten() {
                 let (name, ends) = read(element).with_context(|| format!("element {element}"))?;
                 side.insert(name, ends);
