@@ -171,6 +171,19 @@ pub fn render(
     }
 }
 
+/// Puts the rules of both families into a node's kernel, in the place of those of the same mode that are there.
+pub fn install(
+    namespace: &Namespace,
+    mode: Mode,
+    node: &Node,
+    services: &[Service],
+    host_ports: &[HostPort],
+) -> Result<()> {
+    Family::ALL
+        .into_iter()
+        .try_for_each(|family| render(mode, family, node, services, host_ports).run(namespace))
+}
+
 /// The addresses of one family.
 fn of_family(addresses: &[IpAddr], family: Family) -> impl Iterator<Item = IpAddr> {
     addresses.iter().copied().filter(move |address| Family::of(address) == family)

@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::{fs, path::Path, time::Instant};
+use std::{fs, net::SocketAddr, path::Path, time::Instant};
 
+use ferrule_ruleset::{address::Family, settings::NodePortPolicy};
 use ferrule_tests::service::{
     Mode,
-    bed::Bed,
+    bed::{Bed, Call},
+    cell::{Backend, Client, Site},
+    dial::{Expected, Outcome},
     document::{self, Measurements},
-    policy::NodePortPolicy,
+    layout::{self, Host, NODE_PORT, SERVICE_PORT},
     scenario::{self, Exceptions},
-    truth,
+    truth, witness,
 };
 
 /// The document, from the root of the repository.
@@ -51,4 +54,52 @@ fn policy_sees_and_decides_as_documented() {
         same + 1,
         text.lines().nth(same)
     );
+}
+
+/// How often a Service with two endpoints is called; that all calls come to one of them has a chance of 2⁻³¹.
+const CALLS: usize = 32;
+
+/// Calls to the cluster address of the n-th Service, from the client pod of the dialled node.
+fn call(bed: &Bed, number: usize, family: Family, port: u16) -> Call {
+    let addresses = &bed.services[number].cluster_ips;
+    let to = addresses.iter().find(|address| Family::of(address) == family).unwrap();
+    Call {
+        client: Client::Pod(Site::Dialled),
+        source: None,
+        to: SocketAddr::new(*to, port),
+        expected: Expected::Answer,
+    }
+}
+
+#[test]
+fn endpoints_take_turns_and_a_service_without_any_refuses() {
+    let mut bed = Bed::wire("endpoints").unwrap();
+    bed.services[0].endpoints = Backend::ALL.map(layout::endpoint).into();
+    bed.services[1].endpoints = Vec::new();
+    for mode in Mode::ALL {
+        bed.install(mode).unwrap();
+        for family in Family::ALL {
+            let outcomes = bed.call(&vec![call(&bed, 0, family, SERVICE_PORT); CALLS]).unwrap();
+            assert!(
+                outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Answered(_))),
+                "{outcomes:?}"
+            );
+            for backend in Backend::ALL {
+                let seen = witness::hear(bed.node(backend.site()).unwrap()).unwrap().ingress;
+                let taken = outcomes.iter().filter(|(name, _)| seen.contains_key(name)).count();
+                assert!(
+                    (1..CALLS).contains(&taken),
+                    "{mode:?}, {family}: {backend:?} took {taken} of {CALLS}"
+                );
+            }
+            let node = layout::address(family, Host::Node(Site::Dialled));
+            let empty = call(&bed, 1, family, SERVICE_PORT);
+            let on_node = Call { to: SocketAddr::new(node, NODE_PORT + 1), ..empty };
+            let outside = Call { client: Client::Outside, ..on_node };
+            for (_, outcome) in bed.call(&[empty, on_node, outside]).unwrap() {
+                assert_eq!(outcome, Outcome::Refused, "{mode:?}, {family}");
+            }
+        }
+    }
+    bed.close().unwrap();
 }

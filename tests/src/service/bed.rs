@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use ferrule_ruleset::address::Family;
+use ferrule_ruleset::{address::Family, settings::NodePortPolicy};
 use tempfile::TempDir;
 
 use super::{
@@ -24,11 +24,11 @@ use super::{
     cell::{Backend, Cell, Client, Site},
     dial::{Dial, Dialler, Expected, Outcome, Server},
     expectation::{End, Party, Sight, Story},
+    install,
     layout::{
         Host, TARGET_PORT, address, client_name, cluster, dialled, host_port, node, objects, parties,
         secondary_address, server_name, services, virtual_addresses,
     },
-    render,
     witness::{self, Ends},
 };
 use crate::{
@@ -62,6 +62,17 @@ pub struct Regime {
     pub policies: String,
     /// Their configuration file: YAML, or nothing.
     pub config: String,
+}
+
+impl Regime {
+    /// Policies, under a configuration that says how agents treat addresses of Services in egress rules.
+    pub fn new(node_ports: NodePortPolicy, policies: String) -> Self {
+        let config = match node_ports {
+            NodePortPolicy::Standard => "",
+            NodePortPolicy::Consistent => "nodeport_policy: consistent\n",
+        };
+        Self { policies, config: config.to_owned() }
+    }
 }
 
 /// A question in a family, and how it should end.
@@ -129,9 +140,7 @@ impl Bed {
             let own =
                 Family::ALL.map(|family| format!("{}{}", nat_outgoing(family, node), witness::table(family)));
             namespace.execute("nft", &["-f", "-"], &format!("flush ruleset\n{}", own.concat()))?;
-            for family in Family::ALL {
-                render(mode, family, node, &self.services, &self.host_ports).run(namespace)?;
-            }
+            install(namespace, mode, node, &self.services, &self.host_ports)?;
         }
         Ok(())
     }

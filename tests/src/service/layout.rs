@@ -188,7 +188,8 @@ pub fn services() -> Vec<Service> {
     pairs.map(service).collect()
 }
 
-fn endpoint(backend: Backend) -> Endpoint {
+/// A server as the endpoint of a Service.
+pub fn endpoint(backend: Backend) -> Endpoint {
     Endpoint { addresses: addresses(Host::Server(backend)), node: backend.site().node().to_owned() }
 }
 

@@ -1,5 +1,7 @@
 //! The policies that the truth table is about, and what each should make of a connection.
 
+use ferrule_ruleset::settings::NodePortPolicy;
+
 use super::{
     cell::{Cell, Client, Entrance},
     expectation::{End, Party, Sight, Story},
@@ -21,26 +23,6 @@ pub enum Policy {
     IngressFromClients,
     /// Server: ingress from a podSelector of the client pods.
     IngressFromClientPods,
-}
-
-/// How the agents treat addresses of Services in egress rules (`nodeport_policy` of their configuration).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NodePortPolicy {
-    /// A rule means the packet as it is when policy is applied.
-    #[default]
-    Standard,
-    /// A rule means what was dialled as well, whichever node translates it.
-    Consistent,
-}
-
-impl NodePortPolicy {
-    /// Lines of the agents' configuration.
-    pub fn config(self) -> &'static str {
-        match self {
-            Self::Standard => "",
-            Self::Consistent => "nodeport_policy: consistent\n",
-        }
-    }
 }
 
 /// Whose policy it is.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use ferrule_ruleset::address::Family;
+use ferrule_ruleset::{address::Family, settings::NodePortPolicy};
 
 use super::{
     Mode,
@@ -16,7 +16,7 @@ use super::{
     dial::Expected,
     expectation::{End, Party},
     layout::{Host, NODE_NETWORKS, NODE_PORT, TARGET_PORT, address, secondary_address},
-    policy::{NodePortPolicy, network_policy},
+    policy::network_policy,
 };
 
 /// What the client's egress policy allows. The server is behind the first Service, on worker-1.
@@ -107,7 +107,7 @@ pub enum Reached {
 pub fn node_ports(bed: &mut Bed, mode: Mode, node_ports: NodePortPolicy) -> Result<NodePorts> {
     let mut measured = NodePorts::new();
     for rule in Rule::all(node_ports) {
-        bed.enforce(&Regime { policies: rule.manifest(), config: node_ports.config().to_owned() })?;
+        bed.enforce(&Regime::new(node_ports, rule.manifest()))?;
         let mut calls = Vec::new();
         for client in [Site::Dialled, Site::Other] {
             for node in Site::ALL {

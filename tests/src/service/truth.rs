@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use ferrule_ruleset::address::Family;
+use ferrule_ruleset::{address::Family, settings::NodePortPolicy};
 
 use super::{
     Mode,
     bed::{Bed, Question, Regime},
     cell::{self, Cell},
     expectation::{self, End, Story},
-    policy::{NodePortPolicy, Policy},
+    policy::Policy,
 };
 
 /// How many differences from the model an error spells out.
@@ -52,7 +52,7 @@ pub fn measure(
         };
         let policies = policy.map(|policy| format!("---\n{}", policy.manifest()));
         let policies = format!("{further_objects}{}", policies.unwrap_or_default());
-        bed.enforce(&Regime { policies, config: node_ports.config().to_owned() })?;
+        bed.enforce(&Regime::new(node_ports, policies))?;
         let answers = bed_answers(bed, &cells, expect, &mut differences, &format!("{mode:?}, {policy:?}"))?;
         bed.relax()?;
         for (cell, story) in answers {
