@@ -38,7 +38,7 @@ fn policy_sees_and_decides_as_documented() {
     let mut bed = Bed::wire("services").unwrap();
     let measured = measure(&mut bed, NodePortPolicy::Standard);
     bed.close().unwrap();
-    let text = document::render(&measured).unwrap();
+    let text = document::render(&measured, None).unwrap();
     println!("{}", document::node_ports(&measured.node_ports));
     println!("{} questions answered in {:?}", measured.table.len(), begin.elapsed());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(DOCUMENT);
