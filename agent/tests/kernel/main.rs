@@ -11,3 +11,5 @@ mod namespace;
 mod program;
 mod refusal;
 mod sample;
+mod settings;
+mod tenancy;
