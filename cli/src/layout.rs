@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ferrule_ruleset::{
-    compile::{EndpointToHost, InvalidPackets, Options},
+    compile::Options,
     links::InterfacePrefix,
+    settings::{EndpointToHost, InvalidPackets, Layer, NodePortPolicy, Switch},
 };
 
 const HEADING: &str = "What the agents are told";
@@ -28,13 +29,39 @@ pub struct Layout {
     )]
     prefixes: Vec<InterfacePrefix>,
 
-    /// What happens to a pod's traffic to its own node after its egress policy has allowed it.
-    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true, default_value = "Accept")]
-    default_endpoint_to_host_action: HostAction,
+    /// What happens to a pod's traffic to its own node after its egress policy has allowed it [default: Accept].
+    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true)]
+    default_endpoint_to_host_action: Option<HostAction>,
 
-    /// What happens to packets that connection tracking cannot place.
-    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true, default_value = "Drop")]
-    conntrack_invalid: Invalid,
+    /// What happens to packets that connection tracking cannot place [default: Drop].
+    #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true)]
+    conntrack_invalid: Option<Invalid>,
+
+    /// How egress policy of pods sees service addresses [default: standard].
+    #[arg(long, help_heading = HEADING, value_name = "POLICY", ignore_case = true)]
+    nodeport_policy: Option<NodePorts>,
+
+    /// Whether every node has a host endpoint for all of its interfaces [default: disabled].
+    #[arg(long, help_heading = HEADING, value_name = "SWITCH", ignore_case = true)]
+    auto_host_endpoints: Option<Toggle>,
+}
+
+/// How egress policy of pods sees service addresses.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NodePorts {
+    /// As the packet stands where policy sees it.
+    Standard,
+    /// As dialled too, so that the verdict does not depend on the node that was dialled.
+    Consistent,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Toggle {
+    /// On.
+    Enabled,
+    /// Off.
+    Disabled,
 }
 
 /// The last word on a pod's traffic to its own node.
@@ -62,18 +89,33 @@ enum Invalid {
 impl Layout {
     /// The options of the compiler.
     pub fn options(&self) -> Options {
-        Options {
-            prefixes: self.prefixes.clone(),
-            endpoint_to_host: match self.default_endpoint_to_host_action {
-                HostAction::Accept => EndpointToHost::Accept,
-                HostAction::Drop => EndpointToHost::Drop,
-                HostAction::Return => EndpointToHost::Return,
-            },
-            invalid: match self.conntrack_invalid {
-                Invalid::Drop => InvalidPackets::Drop,
-                Invalid::Judge => InvalidPackets::Judge,
-            },
-            ..Options::default()
+        Options { prefixes: self.prefixes.clone(), layer: self.layer(), ..Options::default() }
+    }
+}
+
+impl Layout {
+    fn layer(&self) -> Layer {
+        let to_host = |action| match action {
+            HostAction::Accept => EndpointToHost::Accept,
+            HostAction::Drop => EndpointToHost::Drop,
+            HostAction::Return => EndpointToHost::Return,
+        };
+        let invalid = |invalid| match invalid {
+            Invalid::Drop => InvalidPackets::Drop,
+            Invalid::Judge => InvalidPackets::Judge,
+        };
+        Layer {
+            endpoint_to_host: self.default_endpoint_to_host_action.map(to_host),
+            invalid: self.conntrack_invalid.map(invalid),
+            node_ports: self.nodeport_policy.map(|policy| match policy {
+                NodePorts::Standard => NodePortPolicy::Standard,
+                NodePorts::Consistent => NodePortPolicy::Consistent,
+            }),
+            auto_host_endpoints: self.auto_host_endpoints.map(|toggle| match toggle {
+                Toggle::Enabled => Switch::Enabled,
+                Toggle::Disabled => Switch::Disabled,
+            }),
+            ..Layer::default()
         }
     }
 }

@@ -21,7 +21,8 @@ mod traffic;
 #[cfg(test)]
 mod tests;
 
-pub use options::{EndpointToHost, InvalidPackets, Options};
+use options::Layout;
+pub use options::Options;
 pub use skeleton::{PRIORITY, dispatch_map};
 
 use std::{
@@ -51,7 +52,7 @@ pub fn compile(policy: &NodePolicy, options: &Options) -> Ruleset {
 /// A compiler that keeps its last result and renders again only units whose inputs changed.
 #[derive(Debug)]
 pub struct Compiler {
-    options: Options,
+    layout: Layout,
     last: NodePolicy,
     assembly: Assembly,
     sets: BTreeMap<AddressSetKey, RenderedSet>,
@@ -67,16 +68,20 @@ pub struct Compiler {
 impl Compiler {
     /// A compiler without a last result.
     pub fn new(options: Options) -> Self {
+        Self::with(Layout { options, settings: Arc::default() })
+    }
+
+    fn with(layout: Layout) -> Self {
         let mut assembly = Assembly::default();
         let mut skeleton = Rendered::default();
         for family in Family::ALL {
-            skeleton.chains.extend(
-                skeleton::chains(family, &options).into_iter().map(|chain| (family, Arc::new(chain))),
-            );
+            skeleton
+                .chains
+                .extend(skeleton::chains(family, &layout).into_iter().map(|chain| (family, Arc::new(chain))));
         }
         assembly.exchange(None, Some(&skeleton));
         let mut compiler = Self {
-            options,
+            layout,
             last: NodePolicy::default(),
             assembly,
             sets: BTreeMap::new(),
@@ -93,11 +98,15 @@ impl Compiler {
 
     /// The options it compiles by.
     pub fn options(&self) -> &Options {
-        &self.options
+        &self.layout.options
     }
 
     /// The ruleset of a policy. Shares every unit that did not change with the previous result.
     pub fn compile(&mut self, policy: &NodePolicy) -> Ruleset {
+        if self.layout.settings != policy.settings {
+            let options = std::mem::take(&mut self.layout.options);
+            *self = Self::with(Layout { options, settings: policy.settings.clone() });
+        }
         let last = std::mem::replace(&mut self.last, policy.clone());
         let mut stale: BTreeSet<PolicyKey> = BTreeSet::new();
         let mut orphaned = Vec::new();
@@ -156,7 +165,7 @@ impl Compiler {
         let rendered = now.map(|policy| {
             let mut rendered = Rendered::default();
             for (family, direction) in each_way() {
-                let unit = policy::chain(policy, direction, family, &self.options, &|set| {
+                let unit = policy::chain(policy, direction, family, &self.layout.options, &|set| {
                     set_name(&self.sets, family, set)
                 });
                 if let Some((chain, listed)) = unit {
@@ -176,7 +185,8 @@ impl Compiler {
     /// Renders the endpoints that changed, and those whose group did.
     fn render_endpoints(&mut self, last: &NodePolicy, policy: &NodePolicy, stale: &BTreeSet<PolicyKey>) {
         let set_name = |family: Family, key: &AddressSetKey| set_name(&self.sets, family, key);
-        let around = Surroundings { policies: &policy.policies, options: &self.options, set_name: &set_name };
+        let around =
+            Surroundings { policies: &policy.policies, options: &self.layout.options, set_name: &set_name };
         let mut affected: BTreeSet<ObjectName> = BTreeSet::new();
         for (pod, now) in changes(&last.endpoints, &policy.endpoints) {
             affected.insert(pod.clone());
@@ -235,7 +245,7 @@ impl Compiler {
     fn endpoint_units(&self, endpoint: &Endpoint) -> Rendered {
         let chains = each_way().map(|(family, direction)| {
             let steps = self.groups.steps(direction, endpoint.verdicts(direction), family);
-            (family, Arc::new(endpoint::chain(endpoint, direction, family, steps, &self.options)))
+            (family, Arc::new(endpoint::chain(endpoint, direction, family, steps, &self.layout)))
         });
         Rendered { chains: chains.collect(), sets: Vec::new() }
     }

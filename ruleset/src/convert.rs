@@ -166,6 +166,12 @@ fn converted(key: ResourceKey, object: &Fields<'_>, metadata: &Fields<'_>) -> Co
         ResourceKey::NetworkSet(key) => {
             network_set::convert(key, object, &mut remarks).map(Resource::NetworkSet)
         }
+        ResourceKey::HostEndpoint(_)
+        | ResourceKey::Service(_)
+        | ResourceKey::EndpointSlice(_)
+        | ResourceKey::IpPool(_)
+        | ResourceKey::ServiceRanges(_)
+        | ResourceKey::Configuration(_) => None,
     };
     Converted { key, resource, remarks: remarks.0 }
 }

@@ -3,18 +3,28 @@
 //! A [`NodePolicy`] is a map from keys to immutable units behind `Arc`. A unit that did not change is the same pointer as before; the maps share
 //! structure between versions, so that finding the difference of two versions costs what differs.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+mod host;
+
+pub use host::{HostEndpoint, HostInterface, Surroundings};
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 
 use crate::{
     address::PerFamily,
-    name::{InterfaceName, ObjectName, PortName, TierName},
-    policy::{Action, Direction, PolicyKey, TierAction, Traffic},
+    name::{HostEndpointName, InterfaceName, ObjectName, PortName, TierName},
+    policy::{Action, Direction, PerDirection, PolicyKey, TierAction, Traffic},
     port::PortRange,
     protocol::Protocol,
+    resource::Limits,
     selector::SelectorId,
+    settings::Settings,
 };
 
 /// All policy that concerns one node.
@@ -26,6 +36,12 @@ pub struct NodePolicy {
     pub policies: OrdMap<PolicyKey, Arc<ActivePolicy>>,
     /// The address sets that these policies refer to.
     pub address_sets: OrdMap<AddressSetKey, Arc<AddressSet>>,
+    /// The host endpoints of this node, by name.
+    pub host_endpoints: OrdMap<HostEndpointName, Arc<HostEndpoint>>,
+    /// The network around it.
+    pub surroundings: Arc<Surroundings>,
+    /// Its settings.
+    pub settings: Arc<Settings>,
 }
 
 /// An endpoint of this node.
@@ -38,6 +54,14 @@ pub struct Endpoint {
     pub interface: InterfaceName,
     /// The addresses it may send from.
     pub addresses: BTreeSet<IpAddr>,
+    /// Networks that it may send from besides.
+    pub allowed_sources: BTreeSet<IpNet>,
+    /// Limits on its traffic, which count for established flows too.
+    pub limits: PerDirection<Limits>,
+    /// The DSCP of what it sends out of the cluster.
+    pub dscp: Option<u8>,
+    /// Floating addresses, each with the pod's address that it leads to. Of several pods that claim one, the least name has it.
+    pub floating: BTreeMap<IpAddr, IpAddr>,
     /// What decides about traffic towards it.
     pub ingress: Verdicts,
     /// What decides about traffic from it.
@@ -92,6 +116,8 @@ pub struct ActivePolicy {
     pub tier: TierName,
     /// The directions it governs.
     pub directions: BTreeSet<Direction>,
+    /// Whom it governs here; never empty.
+    pub subjects: BTreeSet<SubjectKind>,
     /// Rules for traffic towards its subject.
     pub ingress: Vec<Rule>,
     /// Rules for traffic from its subject.
@@ -108,6 +134,15 @@ impl ActivePolicy {
     }
 }
 
+/// What a policy governs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubjectKind {
+    /// Endpoints of pods.
+    Pod,
+    /// Host endpoints.
+    Host,
+}
+
 /// A rule whose selectors have become address sets. All parts are ANDed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -121,6 +156,18 @@ pub struct Rule {
     pub source: Entity,
     /// What is asked of the receiver.
     pub destination: Entity,
+    /// Which destination it looks at.
+    pub view: DestinationView,
+}
+
+/// Which destination of a packet a rule looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DestinationView {
+    /// The one it has.
+    #[default]
+    Current,
+    /// The one that was dialled, and only of packets whose destination this node has translated (`nodeport_policy: consistent`).
+    Dialled,
 }
 
 /// What a rule asks of one end. All parts are ANDed, but `ports` and `named_ports` are one list: if either is not empty, the port must be in one of them.
@@ -158,13 +205,32 @@ pub enum AddressSetKey {
         /// The name of the port.
         port: PortName,
     },
+    /// Addresses of the endpoints of a service.
+    ServiceAddresses(ObjectName),
+    /// Address, protocol and port of the endpoints of a service.
+    ServicePorts(ObjectName),
+    /// Address, protocol and port by which services are dialled (cluster, external, load balancer and node addresses) all of whose endpoints a rule's
+    /// receiver includes (`nodeport_policy: consistent`). A service without endpoints is not among them.
+    ServiceFronts {
+        /// Which endpoints.
+        selector: SelectorId,
+        /// Of this protocol; none: of any.
+        protocol: Option<Protocol>,
+        /// With these ports, as numbers; both lists empty: with any.
+        ports: Vec<PortRange>,
+        /// Or these, by the name that the endpoint's pod gave them.
+        named_ports: Vec<PortName>,
+    },
 }
 
 impl AddressSetKey {
-    /// The selector whose endpoints (and, without a port, network sets) the set is about.
-    pub fn selector(&self) -> &SelectorId {
+    /// The selector whose endpoints (and, without a port, network sets) the set is about, if it is about a selector.
+    pub fn selector(&self) -> Option<&SelectorId> {
         match self {
-            Self::Selector(selector) | Self::NamedPort { selector, .. } => selector,
+            Self::Selector(selector)
+            | Self::NamedPort { selector, .. }
+            | Self::ServiceFronts { selector, .. } => Some(selector),
+            Self::ServiceAddresses(_) | Self::ServicePorts(_) => None,
         }
     }
 }

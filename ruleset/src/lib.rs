@@ -25,6 +25,7 @@ pub mod manifest;
 
 pub mod policy;
 pub mod resource;
+pub mod settings;
 
 pub mod convert;
 

@@ -53,6 +53,8 @@ names! {
     NamespaceName;
     /// A tier of policies (`spec.tier`); `default` where none is named.
     TierName;
+    /// A HostEndpoint.
+    HostEndpointName;
     /// A network interface of the node, at most 15 bytes (`IFNAMSIZ` less the terminator).
     InterfaceName;
     /// The name of a container port that policies may use instead of a number.

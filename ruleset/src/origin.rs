@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::{
-    name::{ObjectName, TierName},
+    name::{HostEndpointName, ObjectName, TierName},
     policy::{Direction, PolicyKey},
 };
 
@@ -61,6 +61,15 @@ pub enum Origin {
         /// Which of its rules.
         role: Builtin,
     },
+    /// What belongs to a host endpoint itself.
+    HostEndpoint {
+        /// The host endpoint.
+        name: HostEndpointName,
+        /// The direction.
+        direction: Direction,
+        /// Which of its rules.
+        role: Builtin,
+    },
     /// What belongs to the node as a whole.
     Builtin(Builtin),
 }
@@ -86,6 +95,26 @@ pub enum Builtin {
     NeighbourDiscovery,
     /// The way from one stage to the next.
     Dispatch,
+    /// A port that host endpoint policy cannot close.
+    Failsafe,
+    /// What a host endpoint does where no policy and no profile decided.
+    HostEndpointDefault,
+    /// What is judged where its interface is known: the node's own traffic whose destination was translated.
+    Translated,
+    /// A limit on packets.
+    PacketRate,
+    /// A limit on connections.
+    ConnectionLimit,
+    /// The DSCP of what a pod sends out of the cluster.
+    Dscp,
+    /// Encapsulated packets from a pod.
+    Encapsulation,
+    /// Translation of what leaves the cluster.
+    NatOutgoing,
+    /// Packets to a service address that no service answers.
+    ServiceLoop,
+    /// An address that leads to a pod.
+    FloatingAddress,
 }
 
 impl Builtin {
@@ -101,6 +130,16 @@ impl Builtin {
             Self::EndpointToHost => "endpoint-to-host",
             Self::NeighbourDiscovery => "neighbour-discovery",
             Self::Dispatch => "dispatch",
+            Self::Failsafe => "failsafe",
+            Self::HostEndpointDefault => "host-endpoint-default",
+            Self::Translated => "translated",
+            Self::PacketRate => "packet-rate",
+            Self::ConnectionLimit => "connection-limit",
+            Self::Dscp => "dscp",
+            Self::Encapsulation => "encapsulation",
+            Self::NatOutgoing => "nat-outgoing",
+            Self::ServiceLoop => "service-loop",
+            Self::FloatingAddress => "floating-address",
         }
     }
 }
@@ -112,7 +151,11 @@ impl Origin {
             Self::Rule { policy, .. } | Self::Policy { policy, .. } | Self::StandIn { policy, .. } => {
                 Some(policy)
             }
-            Self::EndOfTier { .. } | Self::Profile { .. } | Self::Endpoint { .. } | Self::Builtin(_) => None,
+            Self::EndOfTier { .. }
+            | Self::Profile { .. }
+            | Self::Endpoint { .. }
+            | Self::HostEndpoint { .. }
+            | Self::Builtin(_) => None,
         }
     }
 }
@@ -131,6 +174,7 @@ impl fmt::Display for Origin {
             }
             Self::Profile { .. } => f.write_str("profile"),
             Self::StandIn { policy, direction } => write!(f, "{policy} {direction}: closed stand-in"),
+            Self::HostEndpoint { name, role, .. } => write!(f, "{} of {name}", role.as_str()),
             Self::Endpoint { role, .. } | Self::Builtin(role) => f.write_str(role.as_str()),
         }
     }

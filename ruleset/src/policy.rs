@@ -5,10 +5,12 @@
 
 mod key;
 mod rule;
+mod stage;
 mod tier;
 
 pub use key::{PolicyKey, PolicyKind};
 pub use rule::{Action, Entity, Rule, Traffic};
+pub use stage::Stage;
 pub use tier::{Order, Tier, TierAction, TierDefault};
 
 use std::collections::BTreeSet;
@@ -38,6 +40,30 @@ impl std::fmt::Display for Direction {
     }
 }
 
+/// A value for each direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PerDirection<T> {
+    /// For traffic towards the endpoint.
+    pub ingress: T,
+    /// For traffic from the endpoint.
+    pub egress: T,
+}
+
+impl<T> PerDirection<T> {
+    /// The value of a direction.
+    pub fn get(&self, direction: Direction) -> &T {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
+    /// A value for each direction.
+    pub fn from_fn(mut value: impl FnMut(Direction) -> T) -> Self {
+        Self { ingress: value(Direction::Ingress), egress: value(Direction::Egress) }
+    }
+}
+
 /// A policy of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -47,6 +73,8 @@ pub struct Policy {
     pub tier: TierName,
     /// Its place in the tier; ties are broken by [`PolicyKey::tie_break`].
     pub order: Order,
+    /// Where in the packet path it decides.
+    pub stage: Stage,
     /// The endpoints it governs: an expression over their effective labels.
     pub subject: Selector,
     /// The directions it governs. A policy isolates its subject in each of these, even without a rule.

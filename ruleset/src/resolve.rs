@@ -44,6 +44,7 @@ use crate::{
     name::{NamespaceName, NodeName, ObjectName, TierName},
     policy::{Direction, PolicyKey, Tier},
     resource::PodState,
+    settings::{Layer, Settings},
 };
 
 /// The incremental resolver of one node.
@@ -62,6 +63,7 @@ pub struct Resolver {
     held: HashMap<PolicyKey, Vec<AddressSetKey>>,
     endpoints: OrdMap<ObjectName, Arc<Endpoint>>,
     active: OrdMap<PolicyKey, Arc<ActivePolicy>>,
+    settings: Arc<Settings>,
 }
 
 impl Resolver {
@@ -79,7 +81,15 @@ impl Resolver {
             held: HashMap::new(),
             endpoints: OrdMap::new(),
             active: OrdMap::new(),
+            settings: Arc::default(),
         }
+    }
+
+    /// The same with a layer of settings of the agent's own, which is stronger than what any object says.
+    #[must_use]
+    pub fn with_layer(mut self, layer: &Layer) -> Self {
+        self.settings = Arc::new(layer.clone().settings());
+        self
     }
 
     /// The policy of the node after all events so far. Shares every unit that did not change with the previous result.
@@ -92,6 +102,9 @@ impl Resolver {
             endpoints: self.endpoints.clone(),
             policies: self.active.clone(),
             address_sets: self.address_sets.resolve(),
+            host_endpoints: OrdMap::new(),
+            surroundings: Arc::default(),
+            settings: self.settings.clone(),
         }
     }
 
@@ -134,6 +147,10 @@ impl Resolver {
             pod: name.clone(),
             interface: interface.clone(),
             addresses: pod.addresses.iter().copied().collect(),
+            allowed_sources: BTreeSet::new(),
+            limits: pod.extras.limits,
+            dscp: pod.extras.dscp,
+            floating: BTreeMap::new(),
             ingress: tiers.verdicts(Direction::Ingress, profile),
             egress: tiers.verdicts(Direction::Egress, profile),
         };

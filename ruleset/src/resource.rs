@@ -1,13 +1,21 @@
 //! The objects that policy is about, as the border hands them to the core.
 
+mod host_endpoint;
+mod network;
+mod service;
+
+pub use host_endpoint::{HostEndpoint, HostEndpointState, HostInterface};
+pub use network::{Configuration, ConfigurationScope, IpPool, PoolNat, PoolUse, ServiceRanges, Tunnel};
+pub use service::{EndpointPort, EndpointSlice, Service, ServicePort};
+
 use std::{net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 
 use crate::{
     labels::Labels,
-    name::{NamespaceName, NodeName, ObjectName, TierName},
-    policy::{Policy, PolicyKey, Tier},
+    name::{HostEndpointName, NamespaceName, NodeName, ObjectName, TierName},
+    policy::{PerDirection, Policy, PolicyKey, Tier},
     port::NamedPort,
 };
 
@@ -28,6 +36,18 @@ pub enum Resource {
     Tier(Tier),
     /// A network set, namespaced or global.
     NetworkSet(NetworkSet),
+    /// A host endpoint.
+    HostEndpoint(HostEndpoint),
+    /// A service.
+    Service(Service),
+    /// Endpoints of a service.
+    EndpointSlice(EndpointSlice),
+    /// An address pool.
+    IpPool(IpPool),
+    /// Ranges of service addresses.
+    ServiceRanges(ServiceRanges),
+    /// Settings for nodes.
+    Configuration(Configuration),
 }
 
 /// The identity of a [`Resource`].
@@ -47,6 +67,18 @@ pub enum ResourceKey {
     Tier(TierName),
     /// A network set.
     NetworkSet(NetworkSetKey),
+    /// A host endpoint.
+    HostEndpoint(HostEndpointName),
+    /// A service.
+    Service(ObjectName),
+    /// An EndpointSlice.
+    EndpointSlice(ObjectName),
+    /// An IPPool.
+    IpPool(Arc<str>),
+    /// A BGPConfiguration.
+    ServiceRanges(Arc<str>),
+    /// A FelixConfiguration.
+    Configuration(Arc<str>),
 }
 
 impl Resource {
@@ -60,6 +92,12 @@ impl Resource {
             Self::Policy(policy) => ResourceKey::Policy(policy.key.clone()),
             Self::Tier(tier) => ResourceKey::Tier(tier.name.clone()),
             Self::NetworkSet(set) => ResourceKey::NetworkSet(set.key.clone()),
+            Self::HostEndpoint(endpoint) => ResourceKey::HostEndpoint(endpoint.name.clone()),
+            Self::Service(service) => ResourceKey::Service(service.name.clone()),
+            Self::EndpointSlice(slice) => ResourceKey::EndpointSlice(slice.name.clone()),
+            Self::IpPool(pool) => ResourceKey::IpPool(pool.name.clone()),
+            Self::ServiceRanges(ranges) => ResourceKey::ServiceRanges(ranges.name.clone()),
+            Self::Configuration(configuration) => ResourceKey::Configuration(configuration.name.clone()),
         }
     }
 }
@@ -81,6 +119,12 @@ impl std::fmt::Display for ResourceKey {
                 write!(f, "NetworkSet {namespace}/{name}")
             }
             Self::NetworkSet(NetworkSetKey { namespace: None, name }) => write!(f, "GlobalNetworkSet {name}"),
+            Self::HostEndpoint(name) => write!(f, "HostEndpoint {name}"),
+            Self::Service(name) => write!(f, "Service {name}"),
+            Self::EndpointSlice(name) => write!(f, "EndpointSlice {name}"),
+            Self::IpPool(name) => write!(f, "IPPool {name}"),
+            Self::ServiceRanges(name) => write!(f, "BGPConfiguration {name}"),
+            Self::Configuration(name) => write!(f, "FelixConfiguration {name}"),
         }
     }
 }
@@ -103,6 +147,39 @@ pub struct Pod {
     pub addresses: Vec<IpAddr>,
     /// The ports that its containers and init containers name.
     pub ports: Vec<NamedPort>,
+    /// What its annotations ask for besides policy.
+    pub extras: PodExtras,
+}
+
+/// What annotations of a pod ask for besides policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodExtras {
+    /// Limits on what it may send (`qos.projectcalico.org/egress…`) and receive (`…/ingress…`).
+    pub limits: PerDirection<Limits>,
+    /// `qos.projectcalico.org/dscp`: the DSCP of what it sends out of the cluster, 0 to 63.
+    pub dscp: Option<u8>,
+    /// `cni.projectcalico.org/allowedSourcePrefixes`: networks it may send from besides its addresses, if the settings permit it.
+    pub allowed_sources: Vec<IpNet>,
+    /// `cni.projectcalico.org/floatingIPs`: addresses that lead to it, if the settings permit it; each to its address of the same family.
+    pub floating: Vec<IpAddr>,
+}
+
+/// Limits on one direction of a pod's traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Limits {
+    /// Packets per second (`…PacketRate`).
+    pub packets: Option<PacketRate>,
+    /// Connections at the same time (`…MaxConnections`).
+    pub connections: Option<u32>,
+}
+
+/// A limit on packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacketRate {
+    /// Packets per second, at least 1.
+    pub per_second: u32,
+    /// Packets that may come at once before the rate counts (`…PacketBurst`), at least 1; 5 by default.
+    pub burst: u32,
 }
 
 /// How a pod takes part in networking.

@@ -109,6 +109,7 @@ mod tests {
         compile::{Options, compile},
         ir::{Endpoint, NodePolicy, Profile, Verdicts},
         name::ObjectName,
+        policy::PerDirection,
     };
 
     const PODS: [(&str, &str, &[&str]); 3] = [
@@ -125,6 +126,10 @@ mod tests {
                 pod: pod.clone(),
                 interface: InterfaceName::from(*interface),
                 addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+                allowed_sources: BTreeSet::new(),
+                limits: PerDirection::default(),
+                dscp: None,
+                floating: BTreeMap::new(),
                 ingress: verdicts.clone(),
                 egress: verdicts.clone(),
             };

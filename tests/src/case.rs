@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use ferrule_ruleset::compile::{EndpointToHost, Options};
+use ferrule_ruleset::{compile::Options, settings::EndpointToHost};
 
 use crate::{cluster::Cluster, probe::Delivery, probe::Probe};
 use line::Line;
@@ -96,7 +96,9 @@ impl Case {
         let mut options = Options::default();
         for argument in &self.arguments {
             match argument.as_str() {
-                "--default-endpoint-to-host-action=Drop" => options.endpoint_to_host = EndpointToHost::Drop,
+                "--default-endpoint-to-host-action=Drop" => {
+                    options.layer.endpoint_to_host = Some(EndpointToHost::Drop);
+                }
                 _ => bail!("{}: {argument} is not known to the judges", self.name),
             }
         }

@@ -92,7 +92,7 @@ impl<D: Dataplane> Reconciler<D> {
     pub fn new(node: NodeName, options: Options, dataplane: D, metrics: Arc<Metrics>) -> Self {
         Self {
             dataplane,
-            resolver: Resolver::new(node, options.prefixes.clone()),
+            resolver: Resolver::new(node, options.prefixes.clone()).with_layer(&options.layer),
             compiler: Compiler::new(options),
             policy: NodePolicy::default(),
             kernel: Kernel::Unread,

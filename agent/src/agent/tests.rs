@@ -11,8 +11,8 @@ use ferrule_ruleset::{
     ir::NodePolicy,
     links::{Links, ObservedLinks},
     name::{NodeName, ObjectName},
-    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Traffic},
-    resource::{Namespace, Pod, PodState, Resource, ResourceKey},
+    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Traffic},
+    resource::{Namespace, Pod, PodExtras, PodState, Resource, ResourceKey},
     selector::Selector,
 };
 use tokio::{
@@ -117,6 +117,7 @@ fn pod(name: &str) -> Event {
         service_account: None,
         addresses: vec!["10.0.0.1".parse().unwrap()],
         ports: Vec::new(),
+        extras: PodExtras::default(),
     }))
 }
 
@@ -131,6 +132,7 @@ fn allow(name: &str, third: u8) -> Event {
         key: key(name),
         tier: "default".into(),
         order: Order::LAST,
+        stage: Stage::Local,
         subject: Selector::all(),
         directions: [Direction::Ingress].into(),
         ingress: vec![Rule {

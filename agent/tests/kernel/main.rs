@@ -13,3 +13,4 @@ mod refusal;
 mod sample;
 mod settings;
 mod tenancy;
+mod vocabulary;

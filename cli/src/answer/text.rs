@@ -122,6 +122,15 @@ fn builtin(role: Builtin) -> String {
         Builtin::UnknownInterface => "no pod of the node is known at its interface",
         Builtin::NeighbourDiscovery => "nodes must hear discovery messages of their pods",
         Builtin::Established | Builtin::Invalid => "what connection tracking says of the packet",
+        Builtin::Failsafe => "a port that host endpoint policy cannot close",
+        Builtin::HostEndpointDefault => "no policy and no profile of the host endpoint allows it",
+        Builtin::Translated => "it is judged by the interface it really leaves by",
+        Builtin::PacketRate | Builtin::ConnectionLimit => "a limit of the pod",
+        Builtin::Dscp => "the mark of what a pod sends out of the cluster",
+        Builtin::Encapsulation => "pods send no encapsulated packets",
+        Builtin::NatOutgoing => "the translation of what leaves the cluster",
+        Builtin::ServiceLoop => "no service answers at this service address",
+        Builtin::FloatingAddress => "an address that leads to a pod",
         Builtin::Dispatch => "the way between stages of the ruleset",
     };
     format!("{}: {meaning}", role.as_str())

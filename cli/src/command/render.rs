@@ -57,7 +57,7 @@ impl Arguments {
         let manifests = Manifests::of_directory(&self.layout.manifests)?;
         let node = NodeName::new(self.node);
         let options = self.layout.options();
-        let mut resolver = Resolver::new(node.clone(), options.prefixes.clone());
+        let mut resolver = Resolver::new(node.clone(), options.prefixes.clone()).with_layer(&options.layer);
         manifests.store.resources().for_each(|resource| resolver.apply(Event::Upsert(resource.clone())));
         let policy = resolver.resolve();
         if policy.endpoints.is_empty() {

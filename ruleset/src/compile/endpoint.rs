@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{Options, name, skeleton};
+use super::{Layout, name, skeleton};
 use crate::{
     address::Family,
     ir::Endpoint,
@@ -20,10 +20,10 @@ pub(super) fn chain(
     direction: Direction,
     family: Family,
     steps: &[Rule],
-    options: &Options,
+    layout: &Layout,
 ) -> Chain {
     let mut rules = match direction {
-        Direction::Egress => own(endpoint, family, options),
+        Direction::Egress => own(endpoint, family, layout),
         Direction::Ingress => Vec::new(),
     };
     rules.extend(steps.iter().cloned());
@@ -31,7 +31,7 @@ pub(super) fn chain(
 }
 
 /// The test of the source address, and the flows that were admitted before. It precedes them, lest a pod speak into the flow of another.
-fn own(endpoint: &Endpoint, family: Family, options: &Options) -> Vec<Rule> {
+fn own(endpoint: &Endpoint, family: Family, layout: &Layout) -> Vec<Rule> {
     let of =
         |role| Arc::new(Origin::Endpoint { pod: endpoint.pod.clone(), direction: Direction::Egress, role });
     let addresses: Vec<IpAddr> =
@@ -46,6 +46,6 @@ fn own(endpoint: &Endpoint, family: Family, options: &Options) -> Vec<Rule> {
         .map(Statement::Match)
         .chain([Statement::Counter, Statement::Verdict(Verdict::Drop)]);
     let mut rules = vec![Rule { statements: statements.collect(), origin: of(Builtin::SourceAddress) }];
-    rules.extend(skeleton::tracking(options, of));
+    rules.extend(skeleton::tracking(layout, of));
     rules
 }

@@ -59,6 +59,13 @@ pub(super) fn address_set(key: &AddressSetKey, kind: &str) -> SetName {
             let protocol = protocol.map_or("any".to_owned(), |protocol| protocol.0.to_string());
             format!("{kind}-{}", digest(&format!("{}\n{protocol}\n{port}", selector.as_str())))
         }
+        AddressSetKey::ServiceAddresses(service) => {
+            format!("{kind}-{}", digest(&format!("service\n{service}")))
+        }
+        AddressSetKey::ServicePorts(service) => {
+            format!("{kind}-{}", digest(&format!("service ports\n{service}")))
+        }
+        AddressSetKey::ServiceFronts { .. } => format!("{kind}-{}", digest(&format!("{key:?}"))),
     })
 }
 

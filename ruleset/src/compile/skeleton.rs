@@ -22,17 +22,18 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::{EndpointToHost, InvalidPackets, Options, rendered::rule};
+use super::{Layout, rendered::rule};
 use crate::{
     address::Family,
     name::{ChainName, InterfaceName, SetName},
     nft::{
-        BaseChain, Chain, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Match, Operator, Rule, Set,
-        Statement, Verdict,
+        BaseChain, Chain, ChainKind, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Match, Operator,
+        Rule, Set, Statement, Verdict,
     },
     origin::{Builtin, Origin},
     policy::Direction,
     protocol::Protocol,
+    settings::{EndpointToHost, InvalidPackets},
 };
 
 /// The priority of our base chains: `filter - 10`.
@@ -57,19 +58,19 @@ pub fn dispatch_map(direction: Direction) -> SetName {
 }
 
 /// All chains of the skeleton.
-pub(super) fn chains(family: Family, options: &Options) -> Vec<Chain> {
+pub(super) fn chains(family: Family, layout: &Layout) -> Vec<Chain> {
     vec![
-        base(Hook::Forward, forward(options)),
-        base(Hook::Input, input(family, options)),
-        base(Hook::Output, output(options)),
-        admitted(options),
+        base(Hook::Forward, forward(layout)),
+        base(Hook::Input, input(family, layout)),
+        base(Hook::Output, output(layout)),
+        admitted(layout),
     ]
 }
 
 fn base(hook: Hook, rules: Vec<Rule>) -> Chain {
     Chain {
         name: ChainName::new(hook.to_string()),
-        base: Some(BaseChain { hook, priority: PRIORITY }),
+        base: Some(BaseChain { hook, priority: PRIORITY, kind: ChainKind::Filter }),
         rules,
     }
 }
@@ -87,21 +88,21 @@ pub(super) fn dispatch(direction: Direction, verdicts: &OrdMap<InterfaceName, Ve
     }
 }
 
-fn forward(options: &Options) -> Vec<Rule> {
+fn forward(layout: &Layout) -> Vec<Rule> {
     let mut rules = vec![lookup(Direction::Egress)];
-    rules.extend(unknown(InterfaceSide::In, options));
-    rules.extend(tracking(options, |builtin| Arc::new(Origin::Builtin(builtin))));
+    rules.extend(unknown(InterfaceSide::In, layout));
+    rules.extend(tracking(layout, |builtin| Arc::new(Origin::Builtin(builtin))));
     rules.push(rule([Statement::Verdict(Verdict::Goto(to_workload()))], Origin::Builtin(Builtin::Dispatch)));
     rules
 }
 
-fn input(family: Family, options: &Options) -> Vec<Rule> {
+fn input(family: Family, layout: &Layout) -> Vec<Rule> {
     let mut rules: Vec<Rule> = match family {
         Family::V4 => Vec::new(),
         Family::V6 => vec![discovery()],
     };
     rules.push(lookup(Direction::Egress));
-    rules.extend(unknown(InterfaceSide::In, options));
+    rules.extend(unknown(InterfaceSide::In, layout));
     rules
 }
 
@@ -114,21 +115,21 @@ fn discovery() -> Rule {
 }
 
 /// Policy has no say on what the node itself sends to its pods. Nothing here decides; the counter shows a person that probes pass by design.
-fn output(options: &Options) -> Vec<Rule> {
+fn output(layout: &Layout) -> Vec<Rule> {
     let accept = |prefix| {
         let statements =
             [interface(InterfaceSide::Out, prefix), Statement::Counter, Statement::Verdict(Verdict::Accept)];
         rule(statements, Origin::Builtin(Builtin::HostToOwnPod))
     };
-    options.prefixes.iter().map(|prefix| accept(prefix.as_str())).collect()
+    layout.options.prefixes.iter().map(|prefix| accept(prefix.as_str())).collect()
 }
 
 /// Behind egress policy: the receiver's ingress policy, if the receiver is an endpoint of this node. Every way through it ends in a verdict, since
 /// rules of a chain that was jumped to go here and must not come back.
-fn admitted(options: &Options) -> Chain {
+fn admitted(layout: &Layout) -> Chain {
     let mut rules = vec![lookup(Direction::Ingress)];
-    rules.extend(unknown(InterfaceSide::Out, options));
-    match options.endpoint_to_host {
+    rules.extend(unknown(InterfaceSide::Out, layout));
+    match layout.settings.endpoint_to_host {
         EndpointToHost::Drop => rules.push(rule(
             [
                 Statement::Match(Match::LocalDestination),
@@ -152,8 +153,8 @@ fn lookup(direction: Direction) -> Rule {
 }
 
 /// A workload's interface that no endpoint has is closed. These rules stay when the agent is gone.
-fn unknown(side: InterfaceSide, options: &Options) -> impl Iterator<Item = Rule> + '_ {
-    options.prefixes.iter().map(move |prefix| {
+fn unknown(side: InterfaceSide, layout: &Layout) -> impl Iterator<Item = Rule> + '_ {
+    layout.options.prefixes.iter().map(move |prefix| {
         let statements =
             [interface(side, prefix.as_str()), Statement::Counter, Statement::Verdict(Verdict::Drop)];
         rule(statements, Origin::Builtin(Builtin::UnknownInterface))
@@ -165,18 +166,18 @@ fn interface(side: InterfaceSide, prefix: &str) -> Statement {
 }
 
 /// Packets of admitted flows pass; what connection tracking cannot place is dropped, unless the node is told to judge it.
-pub(super) fn tracking(options: &Options, origin: impl Fn(Builtin) -> Arc<Origin>) -> Vec<Rule> {
+pub(super) fn tracking(layout: &Layout, origin: impl Fn(Builtin) -> Arc<Origin>) -> Vec<Rule> {
     let mut rules = vec![Rule {
         statements: vec![
-            Statement::Match(Match::Ct(CtState::EstablishedOrRelated)),
+            Statement::Match(Match::Ct(Operator::Is, CtState::EstablishedOrRelated)),
             Statement::Verdict(Verdict::Accept),
         ],
         origin: origin(Builtin::Established),
     }];
-    match options.invalid {
+    match layout.settings.invalid {
         InvalidPackets::Drop => rules.push(Rule {
             statements: vec![
-                Statement::Match(Match::Ct(CtState::Invalid)),
+                Statement::Match(Match::Ct(Operator::Is, CtState::Invalid)),
                 // Connection tracking verifies the checksum of UDP-Lite as if it were UDP (`udplite_error` in nf_conntrack_proto_udp.c) and takes
                 // every genuine packet for invalid, so these are left to policy.
                 Statement::Match(Match::Protocol(Operator::IsNot, Protocol::UDPLITE)),

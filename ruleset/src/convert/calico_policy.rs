@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     name::TierName,
-    policy::{Action, Direction, Order, Policy, PolicyKey},
+    policy::{Action, Direction, Order, Policy, PolicyKey, Stage},
     selector::Selector,
 };
 
@@ -44,7 +44,7 @@ pub(super) fn convert(key: PolicyKey, object: &Fields<'_>, remarks: &mut Remarks
     let ingress = rule::rules(&spec, "ingress", scope, remarks);
     let egress = rule::rules(&spec, "egress", scope, remarks);
 
-    let mut policy = Policy { key, tier, order, subject, directions, ingress, egress };
+    let mut policy = Policy { key, tier, order, stage: Stage::Local, subject, directions, ingress, egress };
     if is_for_hosts {
         // Such policies are for host endpoints; a pod that they select is not even isolated (policy-model §4.2).
         policy.subject = Selector::all().negated();

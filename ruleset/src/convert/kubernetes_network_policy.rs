@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     name::{NamespaceName, TierName},
-    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, Rule, Traffic},
+    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, Rule, Stage, Traffic},
     port::{Port, PortRange},
     protocol::Protocol,
     selector::Selector,
@@ -48,6 +48,7 @@ pub(super) fn convert(
         key,
         tier: TierName::new("default"),
         order: Order::new(ORDER).unwrap_or_default(),
+        stage: Stage::Local,
         subject: of_pods(pods.into_iter().chain(Scope::Namespace(namespace).term())),
         directions,
         ingress: rules(&spec, Direction::Ingress, namespace, remarks),

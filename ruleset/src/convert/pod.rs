@@ -13,7 +13,7 @@ use crate::{
     name::{NodeName, ObjectName, PortName},
     port::NamedPort,
     protocol::Protocol,
-    resource::{Pod, PodState},
+    resource::{Pod, PodExtras, PodState},
 };
 
 /// Reads a pod. One that is not understood is no peer and stays closed.
@@ -37,6 +37,7 @@ pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remar
         service_account: service_account.map(Into::into),
         addresses: problems.or_default(address::addresses(&metadata, &status)),
         ports: problems.or_default(named_ports(&spec)),
+        extras: PodExtras::default(),
         name,
     };
     if is_finished {

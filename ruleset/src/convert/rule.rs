@@ -133,6 +133,7 @@ fn entity(
         not_selector,
         ports: problems.or_default(entity_ports(&fields, "ports", traffic)),
         not_ports: problems.or_default(entity_ports(&fields, "notPorts", traffic)),
+        service: None,
     }
 }
 

@@ -174,7 +174,15 @@ fn names(placed: &Placed) -> impl Iterator<Item = ResourceKey> + use<> {
         ResourceKey::Pod(name) | ResourceKey::ServiceAccount(name) => Some(&name.namespace),
         ResourceKey::Policy(key) => key.namespace.as_ref(),
         ResourceKey::NetworkSet(key) => key.namespace.as_ref(),
-        ResourceKey::Namespace(_) | ResourceKey::Node(_) | ResourceKey::Tier(_) => None,
+        ResourceKey::Namespace(_)
+        | ResourceKey::Node(_)
+        | ResourceKey::Tier(_)
+        | ResourceKey::HostEndpoint(_)
+        | ResourceKey::Service(_)
+        | ResourceKey::EndpointSlice(_)
+        | ResourceKey::IpPool(_)
+        | ResourceKey::ServiceRanges(_)
+        | ResourceKey::Configuration(_) => None,
     };
     let tier = match &placed.resource {
         Some(Resource::Policy(policy)) => Some(policy.tier.clone()),
@@ -195,6 +203,12 @@ fn implied(key: &ResourceKey) -> Option<Resource> {
         | ResourceKey::ServiceAccount(_)
         | ResourceKey::Node(_)
         | ResourceKey::Policy(_)
-        | ResourceKey::NetworkSet(_) => None,
+        | ResourceKey::NetworkSet(_)
+        | ResourceKey::HostEndpoint(_)
+        | ResourceKey::Service(_)
+        | ResourceKey::EndpointSlice(_)
+        | ResourceKey::IpPool(_)
+        | ResourceKey::ServiceRanges(_)
+        | ResourceKey::Configuration(_) => None,
     }
 }

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use crate::{
     address::Family,
+    name::ObjectName,
     port::Port,
     protocol::{Icmp, Protocol},
     selector::Selector,
@@ -67,4 +68,7 @@ pub struct Entity {
     pub ports: Vec<Port>,
     /// The port is none of these.
     pub not_ports: Vec<Port>,
+    /// The end is an endpoint of this service: of a receiver, by address, protocol and port; of a sender, by address. Stands alone in its entity, but for
+    /// ports of the other end (policy-model §1.1).
+    pub service: Option<ObjectName>,
 }

@@ -73,10 +73,9 @@ impl AddressSets {
 
     /// One more policy refers to a set; `selector` is the selector of its key.
     pub(super) fn acquire(&mut self, key: &AddressSetKey, selector: &Selector) {
-        let slot = *self
-            .slots
-            .entry(key.selector().clone())
-            .or_insert_with(|| self.matching.insert_selector(selector.clone()));
+        let Some(id) = key.selector() else { return };
+        let slot =
+            *self.slots.entry(id.clone()).or_insert_with(|| self.matching.insert_selector(selector.clone()));
         let sets = self.sets.entry(slot).or_default();
         if let Some(set) = sets.get_mut(key) {
             set.users += 1;
@@ -92,7 +91,8 @@ impl AddressSets {
 
     /// One policy less refers to a set.
     pub(super) fn release(&mut self, key: &AddressSetKey) {
-        let Some(slot) = self.slots.get(key.selector()).copied() else { return };
+        let Some(id) = key.selector() else { return };
+        let Some(slot) = self.slots.get(id).copied() else { return };
         let Some(sets) = self.sets.get_mut(&slot) else { return };
         let Some(set) = sets.get_mut(key) else { return };
         set.users -= 1;
@@ -103,7 +103,7 @@ impl AddressSets {
         self.units.remove(key);
         if sets.is_empty() {
             self.sets.remove(&slot);
-            self.slots.remove(key.selector());
+            self.slots.remove(id);
             self.matching.remove_selector(slot);
         }
     }
@@ -158,5 +158,8 @@ fn describe(key: &AddressSetKey, selector: &Selector) -> Arc<str> {
             format!("{selector} port {port}/{protocol}").into()
         }
         AddressSetKey::NamedPort { protocol: None, port, .. } => format!("{selector} port {port}").into(),
+        AddressSetKey::ServiceFronts { .. } => format!("services of {selector}").into(),
+        AddressSetKey::ServiceAddresses(service) => format!("endpoints of {service}").into(),
+        AddressSetKey::ServicePorts(service) => format!("ports of {service}").into(),
     }
 }

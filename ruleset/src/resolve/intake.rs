@@ -36,6 +36,12 @@ impl Resolver {
             Resource::Policy(policy) => self.set_policy(policy),
             Resource::Tier(tier) => self.set_tier(&tier.name.clone(), Some(tier)),
             Resource::NetworkSet(set) => self.set_network_set(set),
+            Resource::HostEndpoint(_)
+            | Resource::Service(_)
+            | Resource::EndpointSlice(_)
+            | Resource::IpPool(_)
+            | Resource::ServiceRanges(_)
+            | Resource::Configuration(_) => {}
         }
     }
 
@@ -52,6 +58,12 @@ impl Resolver {
             ResourceKey::Policy(name) => self.remove_policy(name),
             ResourceKey::Tier(name) => self.set_tier(name, None),
             ResourceKey::NetworkSet(_) => self.address_sets.remove_owner(key),
+            ResourceKey::HostEndpoint(_)
+            | ResourceKey::Service(_)
+            | ResourceKey::EndpointSlice(_)
+            | ResourceKey::IpPool(_)
+            | ResourceKey::ServiceRanges(_)
+            | ResourceKey::Configuration(_) => {}
         }
     }
 

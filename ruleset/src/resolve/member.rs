@@ -68,6 +68,9 @@ impl CountedMembers {
             AddressSetKey::NamedPort { protocol, port, .. } => {
                 Self::AddressPorts(*protocol, port.clone(), Counted::default())
             }
+            AddressSetKey::ServiceAddresses(_)
+            | AddressSetKey::ServicePorts(_)
+            | AddressSetKey::ServiceFronts { .. } => Self::Nets(Counted::default()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    ir::{ActivePolicy, AddressSetKey, Entity, Rule},
+    ir::{ActivePolicy, AddressSetKey, DestinationView, Entity, Rule, SubjectKind},
     policy::{self, Direction, Policy},
     port::{Port, PortRange},
     protocol::Protocol,
@@ -30,6 +30,7 @@ pub(super) fn resolve(policy: &Policy) -> ResolvedPolicy {
         key: policy.key.clone(),
         tier: policy.tier.clone(),
         directions: policy.directions.clone(),
+        subjects: [SubjectKind::Pod].into(),
         ingress: rules(Direction::Ingress),
         egress: rules(Direction::Egress),
     };
@@ -56,6 +57,7 @@ fn resolve_rule(
         traffic: rule.traffic.clone(),
         source: resolve(&rule.source, of_source),
         destination: resolve(&rule.destination, of_destination),
+        view: DestinationView::Current,
     }
 }
 

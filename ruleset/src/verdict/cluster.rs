@@ -56,7 +56,13 @@ impl Cluster {
                 | Resource::ServiceAccount(_)
                 | Resource::Policy(_)
                 | Resource::Tier(_)
-                | Resource::NetworkSet(_) => {}
+                | Resource::NetworkSet(_)
+                | Resource::HostEndpoint(_)
+                | Resource::Service(_)
+                | Resource::EndpointSlice(_)
+                | Resource::IpPool(_)
+                | Resource::ServiceRanges(_)
+                | Resource::Configuration(_) => {}
             }
         }
         cluster.owners = owners(&cluster.store, &cluster.nodes);

@@ -53,7 +53,7 @@ impl Decision {
             (_, Hook::Input) => Builtin::EndpointToHost,
             (_, Hook::Output) => Builtin::HostToOwnPod,
             (_, Hook::Forward) if alone => Builtin::NoPolicy,
-            (_, Hook::Forward) => return None,
+            (_, Hook::Forward | Hook::Prerouting | Hook::Postrouting) => return None,
         };
         Some(Self::new(Verdict::Allow, Reason::of_node(role), crossing))
     }
@@ -85,7 +85,9 @@ fn decides(origin: &Origin, wanted: Direction) -> bool {
         | Origin::Profile { direction }
         | Origin::EndOfTier { direction, .. }
         | Origin::StandIn { direction, .. } => *direction == wanted,
-        Origin::Endpoint { direction, role, .. } => *direction == wanted && *role != Builtin::Dispatch,
+        Origin::Endpoint { direction, role, .. } | Origin::HostEndpoint { direction, role, .. } => {
+            *direction == wanted && *role != Builtin::Dispatch
+        }
         Origin::Policy { .. } | Origin::Builtin(_) => false,
     }
 }

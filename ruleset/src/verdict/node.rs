@@ -30,7 +30,7 @@ pub(super) struct Node {
 impl Node {
     /// Resolves and compiles what concerns a node. The pods' interfaces are assumed under the names of Calico's CNI plug-in.
     pub(super) fn new(name: &NodeName, store: &Store, options: &Options) -> Self {
-        let mut resolver = Resolver::new(name.clone(), options.prefixes.clone());
+        let mut resolver = Resolver::new(name.clone(), options.prefixes.clone()).with_layer(&options.layer);
         for resource in store.resources() {
             resolver.apply(Event::Upsert(resource.clone()));
         }
@@ -69,6 +69,7 @@ impl Node {
             destination,
             payload,
             tracking: Tracking::New,
+            dialled: None,
         }
     }
 

@@ -103,7 +103,7 @@ impl From<&Origin> for Reason {
                 Self::StandIn { direction: *direction, policy: policy.clone() }
             }
             Origin::Profile { direction } => Self::Profile { direction: *direction },
-            Origin::Endpoint { direction, role, .. } => {
+            Origin::Endpoint { direction, role, .. } | Origin::HostEndpoint { direction, role, .. } => {
                 Self::Builtin { direction: Some(*direction), role: *role }
             }
             Origin::Builtin(role) => Self::Builtin { direction: None, role: *role },

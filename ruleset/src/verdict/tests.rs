@@ -17,7 +17,7 @@ use crate::{
     event::Event,
     labels::Labels,
     name::{NodeName, ObjectName},
-    resource::{Namespace, Node, Pod, PodState, Resource},
+    resource::{Namespace, Node, Pod, PodExtras, PodState, Resource},
     store::Store,
     verdict::{Cluster, Peer},
 };
@@ -39,6 +39,7 @@ fn pod(namespace: &str, name: &str, node: Option<&str>, state: PodState, address
         service_account: None,
         addresses: addresses.iter().map(|text| address(text)).collect(),
         ports: Vec::new(),
+        extras: PodExtras::default(),
     })
 }
 

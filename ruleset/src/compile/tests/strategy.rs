@@ -1,6 +1,9 @@
 //! Random node policies: few endpoints, policies and sets, so that they meet often.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
@@ -9,11 +12,11 @@ use proptest::{collection::vec, option, prelude::*, sample::select, strategy::St
 use crate::{
     address::PerFamily,
     ir::{
-        ActivePolicy, AddressPort, AddressSet, AddressSetKey, Endpoint, Entity, Members, NodePolicy, Profile,
-        Rule, TierStep, Verdicts,
+        ActivePolicy, AddressPort, AddressSet, AddressSetKey, DestinationView, Endpoint, Entity, Members,
+        NodePolicy, Profile, Rule, SubjectKind, TierStep, Verdicts,
     },
     name::{InterfaceName, ObjectName, PortName, TierName},
-    policy::{Action, Direction, PolicyKey, PolicyKind, TierAction, Traffic},
+    policy::{Action, Direction, PerDirection, PolicyKey, PolicyKind, TierAction, Traffic},
     port::PortRange,
     protocol::{Icmp, Protocol},
     selector::Selector,
@@ -100,7 +103,7 @@ fn traffic() -> impl Strategy<Value = Traffic> {
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let action = select(&[Action::Allow, Action::Allow, Action::Deny, Action::Pass, Action::Log][..]);
     let rule = (action, traffic(), entity(), entity()).prop_map(|(action, traffic, source, destination)| {
-        Rule { action, index: 0, traffic, source, destination }
+        Rule { action, index: 0, traffic, source, destination, view: DestinationView::Current }
     });
     vec(rule, 0..4).prop_map(|rules| (0..).zip(rules).map(|(index, rule)| Rule { index, ..rule }).collect())
 }
@@ -172,6 +175,7 @@ pub(super) fn node_policy() -> impl Strategy<Value = NodePolicy> {
             .filter_map(|(index, verdicts)| Some(endpoint(index, verdicts?)))
             .collect(),
         address_sets,
+        ..NodePolicy::default()
     })
 }
 
@@ -180,6 +184,7 @@ fn policy(index: usize, ingress: Vec<Rule>, egress: Vec<Rule>) -> ActivePolicy {
         key: policy_key(index),
         tier: TierName::from("first"),
         directions: Direction::ALL.into(),
+        subjects: [SubjectKind::Pod].into(),
         ingress,
         egress,
     }
@@ -189,5 +194,18 @@ fn endpoint(index: usize, (ingress, egress): (Verdicts, Verdicts)) -> (ObjectNam
     let pod = ObjectName::new("t", index.to_string());
     let addresses = [ADDRESSES[index], ADDRESSES[index + 3]].map(|address| address.parse().unwrap()).into();
     let interface = InterfaceName::new(format!("cali{index}"));
-    (pod.clone(), Arc::new(Endpoint { pod, interface, addresses, ingress, egress }))
+    (
+        pod.clone(),
+        Arc::new(Endpoint {
+            pod,
+            interface,
+            addresses,
+            allowed_sources: BTreeSet::new(),
+            limits: PerDirection::default(),
+            dscp: None,
+            floating: BTreeMap::new(),
+            ingress,
+            egress,
+        }),
+    )
 }

@@ -12,12 +12,13 @@ use crate::{
     links::InterfacePrefix,
     name::{NamespaceName, NodeName, ObjectName, TierName},
     policy::{
-        Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Tier, TierAction, Traffic,
+        Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Tier, TierAction,
+        Traffic,
     },
     port::NamedPort,
     protocol::Protocol,
     resolve::Resolver,
-    resource::{Namespace, NetworkSet, NetworkSetKey, Pod, PodState, Resource, ServiceAccount},
+    resource::{Namespace, NetworkSet, NetworkSetKey, Pod, PodExtras, PodState, Resource, ServiceAccount},
     selector::Selector,
 };
 
@@ -55,6 +56,7 @@ pub(super) fn pod(name: &str, text: &str, addresses: &[&str]) -> Pod {
         service_account: None,
         addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         ports: Vec::new(),
+        extras: PodExtras::default(),
     }
 }
 
@@ -110,6 +112,7 @@ pub(super) fn policy(key: &str, subject: &str) -> Policy {
         key: policy_key(key),
         tier: "default".into(),
         order: Order::LAST,
+        stage: Stage::Local,
         subject: selector(subject),
         directions: BTreeSet::from(Direction::ALL),
         ingress: Vec::new(),

@@ -15,7 +15,7 @@ use crate::{
     labels::Labels,
     links::InterfacePrefix,
     name::{InterfaceName, NodeName, ObjectName, TierName},
-    policy::{Direction, Policy, Tier, TierAction},
+    policy::{Direction, PerDirection, Policy, Tier, TierAction},
     port::NamedPort,
     resolve::policy,
     resource::{Pod, PodState, Resource, ResourceKey},
@@ -47,6 +47,7 @@ pub(super) fn resolve(store: &Store, node: &str, prefixes: &[InterfacePrefix]) -
             .iter()
             .map(|(key, selector)| (key.clone(), Arc::new(address_set(key, selector, &peers))))
             .collect(),
+        ..NodePolicy::default()
     }
 }
 
@@ -131,7 +132,20 @@ fn endpoints<'a>(
             let nothing = Verdicts { tiers: Vec::new(), profile: Profile::Deny };
             let addresses = pod.addresses.iter().copied().collect();
             let (ingress, egress) = (nothing.clone(), nothing);
-            endpoints.push((pod, Endpoint { pod: pod.name.clone(), interface, addresses, ingress, egress }));
+            endpoints.push((
+                pod,
+                Endpoint {
+                    pod: pod.name.clone(),
+                    interface,
+                    addresses,
+                    allowed_sources: BTreeSet::new(),
+                    limits: PerDirection::default(),
+                    dscp: None,
+                    floating: BTreeMap::new(),
+                    ingress,
+                    egress,
+                },
+            ));
         }
     }
     endpoints
@@ -222,5 +236,8 @@ fn address_set(key: &AddressSetKey, selector: &Selector, peers: &[Peer<'_>]) -> 
             let members = Members::AddressPorts(PerFamily::from_fn(of_family));
             AddressSet { description: format!("{selector} port {name}{suffix}").into(), members }
         }
+        AddressSetKey::ServiceAddresses(_)
+        | AddressSetKey::ServicePorts(_)
+        | AddressSetKey::ServiceFronts { .. } => unreachable!("no policy here refers to services"),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{cluster_of, peer, pod, world};
 use crate::{
     nft::{AddressSide, Match, Operator, PortSide},
-    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Traffic},
+    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Traffic},
     port::{Port, PortRange},
     protocol::Protocol,
     resource::{PodState, Resource},
@@ -26,6 +26,7 @@ fn policy(name: &str, subject: &str, directions: &[Direction], rules: &[(Directi
         },
         tier: "default".into(),
         order: Order::LAST,
+        stage: Stage::Local,
         subject: Selector::parse(subject).unwrap(),
         directions: directions.iter().copied().collect::<BTreeSet<_>>(),
         ingress: of(Direction::Ingress),
@@ -126,13 +127,22 @@ fn a_node_comes_to_the_pods_of_another_with_its_address() {
 
 #[test]
 fn the_action_for_traffic_to_the_own_node_comes_behind_egress_policy() {
-    use crate::compile::{EndpointToHost, Options};
+    use crate::{
+        compile::Options,
+        settings::{EndpointToHost, Layer},
+    };
     let to_node = |endpoint_to_host, port| {
         let rule = (Direction::Egress, allow(0, port, &[]));
         let resources =
             world().into_iter().chain([policy("out", "app == 'a'", &[Direction::Egress], &[rule])]);
         let store = cluster_of(resources).store().clone();
-        let cluster = Cluster::new(store, Options { endpoint_to_host, ..Options::default() });
+        let cluster = Cluster::new(
+            store,
+            Options {
+                layer: Layer { endpoint_to_host: Some(endpoint_to_host), ..Layer::default() },
+                ..Options::default()
+            },
+        );
         ask(&cluster, "default/a", "node/n1")
     };
     let open = to_node(EndpointToHost::Accept, 80);
