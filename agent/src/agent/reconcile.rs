@@ -20,7 +20,7 @@ use super::{
     changes::Changes,
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
-    rollback::Rollback,
+    rollback::{Rollback, describe},
 };
 use crate::{
     interface_settings::{Interfaces, SourceSpoofing},
@@ -204,7 +204,7 @@ impl<D: Dataplane> Reconciler<D> {
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
-            let trial = self.rollback.as_ref().map(|_| transaction.clone());
+            let change = self.rollback.as_ref().map(|_| describe(&transaction));
             let batches = transaction.batches.len();
             let started = Instant::now();
             let result = self.dataplane.commit(transaction).await;
@@ -212,8 +212,8 @@ impl<D: Dataplane> Reconciler<D> {
             let Err(error) = result else {
                 summary.changes = changes;
                 summary.batches = batches;
-                if let (Some(rollback), Some(transaction)) = (&mut self.rollback, trial) {
-                    rollback.note_commit(applied.as_ref(), &desired, &transaction, Instant::now());
+                if let (Some(rollback), Some(change)) = (&mut self.rollback, change) {
+                    rollback.note_commit(applied.as_ref(), &desired, change, Instant::now());
                 }
                 self.succeed(desired);
                 return Ok(());
