@@ -39,3 +39,4 @@ pub mod service;
 pub mod stream;
 pub mod topology;
 pub mod verdict;
+pub mod wires;
