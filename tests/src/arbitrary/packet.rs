@@ -31,6 +31,7 @@ pub fn packet() -> impl Strategy<Value = Packet> {
             destination,
             payload,
             tracking,
+            dialled: None,
         },
     )
 }

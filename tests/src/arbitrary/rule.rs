@@ -143,7 +143,11 @@ fn condition(family: Family) -> BoxedStrategy<Match> {
         )),
         (select(vec![InterfaceSide::In, InterfaceSide::Out]), operator(), interface)
             .prop_map(|(side, operator, name)| Match::Interface(side, operator, name)),
-        select(vec![CtState::EstablishedOrRelated, CtState::Invalid]).prop_map(Match::Ct),
+        (
+            operator(),
+            select(vec![CtState::EstablishedOrRelated, CtState::Invalid, CtState::New, CtState::Untracked])
+        )
+            .prop_map(|(operator, state)| Match::Ct(operator, state)),
         Just(Match::LocalDestination),
     ]
     .boxed()

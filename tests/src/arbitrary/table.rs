@@ -7,8 +7,8 @@ use ferrule_ruleset::{
     ir::AddressPort,
     name::{ChainName, SetName},
     nft::{
-        BaseChain, Chain, Elements, Hook, InterfaceSide, Interval, ProtocolPort, Rule, Ruleset, Set,
-        Statement, Table, Verdict,
+        BaseChain, Chain, ChainKind, Elements, Hook, InterfaceSide, Interval, ProtocolPort, Rule, Ruleset,
+        Set, Statement, Table, Verdict,
     },
     protocol::Protocol,
 };
@@ -45,7 +45,7 @@ pub fn blend(one: &Ruleset, other: &Ruleset, choices: &[u8]) -> Ruleset {
 fn table(family: Family) -> BoxedStrategy<Table> {
     let hooks = [Hook::Input, Hook::Forward, Hook::Output];
     let bases = hooks.map(|hook| {
-        let base = Some(BaseChain { hook, priority: hook.number() as i32 * 9 - 19 });
+        let base = Some(BaseChain { hook, priority: hook.number() as i32 * 9 - 19, kind: ChainKind::Filter });
         chain(family, ChainName::new(format!("base-{hook}")), base, &layer(0))
     });
     let chains = chain_names().enumerate().map(|(place, name)| chain(family, name, None, &layer(place + 1)));
