@@ -28,6 +28,10 @@ fn ruleset(pods: &[(&str, &str, &[&str])]) -> Ruleset {
             pod: pod.clone(),
             interface: (*interface).into(),
             addresses: addresses.iter().map(|address| address.parse::<IpAddr>().unwrap()).collect(),
+            allowed_sources: Default::default(),
+            limits: Default::default(),
+            dscp: None,
+            floating: Default::default(),
             ingress: verdicts.clone(),
             egress: verdicts.clone(),
         };
