@@ -35,6 +35,8 @@ pub mod packet;
 pub mod probe;
 pub mod reference;
 pub mod rig;
+pub mod service;
 pub mod stream;
 pub mod topology;
 pub mod verdict;
+pub mod wires;

@@ -62,7 +62,7 @@ pub(super) fn to_workload() -> ChainName {
 }
 
 /// The map that finds an endpoint's chain by interface.
-pub(super) fn dispatch_map(direction: Direction) -> SetName {
+pub fn dispatch_map(direction: Direction) -> SetName {
     SetName::from(match direction {
         Direction::Egress => "from-workload",
         Direction::Ingress => "to-workload",
