@@ -90,7 +90,7 @@ fn where_links_are_assumed_the_uplink_bears_the_addresses_of_the_node() {
 }
 
 fn profile_of(resolved: &NodePolicy, name: &str) -> [Profile; 2] {
-    let local = &resolved.host_endpoints.get(&*name).unwrap().local;
+    let local = &resolved.host_endpoints.get(name).unwrap().local;
     Direction::ALL.map(|direction| local.get(direction).profile)
 }
 
