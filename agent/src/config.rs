@@ -4,30 +4,40 @@
 //! * The environment is read here and nowhere else.
 //! * A [`Config`] is valid; nothing behind this module checks it again.
 
+mod choice;
+mod duration;
 mod settings;
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{CommandFactory, FromArgMatches};
 use ferrule_ruleset::{
     compile::Options,
     links::InterfacePrefix,
-    name::NodeName,
-    settings::{EndpointToHost, InvalidPackets, Layer},
+    name::{InterfaceName, NodeName},
+    settings::{Failsafe, FailsafeError, Layer},
 };
 use tracing_subscriber::EnvFilter;
 
-pub use settings::{HostAction, Invalid, LogFormat, Settings};
+pub use choice::LogFormat;
+pub use settings::Settings;
 
-use settings::Backend;
+use crate::interface_settings::{IpForwarding, Mode};
+use choice::Backend;
 
 /// Where readiness and liveness are served unless told otherwise.
 const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
+/// The link of kube-proxy in IPVS mode, which bears every service address.
+const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
+/// After how long without an answer of the source a change is taken back, unless told otherwise.
+const ROLLBACK_AFTER: &str = "10s";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
 
@@ -47,12 +57,29 @@ pub struct Config {
     pub node: NodeName,
     /// The directory of manifests.
     pub manifests: PathBuf,
+    /// The links whose addresses are left out.
+    pub interface_exclude: BTreeSet<InterfaceName>,
+    /// What to do about the settings of interfaces.
+    pub interface_settings: Mode,
+    /// Whether they include that the node forwards.
+    pub ip_forwarding: IpForwarding,
     /// What the compiler's layout depends on.
     pub options: Options,
     /// Where `/readiness` and `/liveness` are served.
     pub health_address: SocketAddr,
     /// Where `/metrics` is served; none for the health address.
     pub metrics_address: Option<SocketAddr>,
+    /// When a change is taken back; none for never.
+    pub rollback: Option<RollbackSettings>,
+}
+
+/// When a change is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollbackSettings {
+    /// The source of policy: `host:port`, at least one.
+    pub targets: Vec<String>,
+    /// After how long without an answer of any of them.
+    pub after: Duration,
 }
 
 /// How to log.
@@ -145,22 +172,19 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             reason: "not supported yet; use nftables".to_owned(),
         });
     }
+    let layer = layer(&settings)?;
     let node = settings.node_name.ok_or(ConfigError::Missing("node-name"))?;
     if node.trim().is_empty() {
         return Err(ConfigError::Missing("node-name"));
     }
-    let options = Options {
-        prefixes: prefixes(settings.interface_prefix.as_deref())?,
-        layer: Layer {
-            endpoint_to_host: settings.default_endpoint_to_host_action.map(Into::into),
-            invalid: settings.conntrack_invalid.map(Into::into),
-            ..Layer::default()
-        },
-        ..Options::default()
-    };
+    let options =
+        Options { prefixes: prefixes(settings.interface_prefix.as_deref())?, layer, ..Options::default() };
     Ok(Config {
         node: NodeName::new(node),
         manifests: settings.manifests.ok_or(ConfigError::Missing("manifests"))?,
+        interface_exclude: exclusions(settings.interface_exclude),
+        interface_settings: settings.interface_settings.unwrap_or_default().into(),
+        ip_forwarding: settings.ip_forwarding.unwrap_or_default().into(),
         options,
         health_address: address(
             "health-address",
@@ -170,7 +194,63 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             .metrics_address
             .map(|text| address("metrics-address", &text))
             .transpose()?,
+        rollback: rollback(settings.rollback_probe.unwrap_or_default(), settings.rollback_after.as_deref())?,
     })
+}
+
+/// What the agent itself says of enforcement; `FelixConfiguration` objects are weaker.
+fn layer(settings: &Settings) -> Result<Layer, ConfigError> {
+    let failsafes = |setting, ports: &Option<Vec<String>>| {
+        ports.as_deref().map(|ports| failsafes(setting, ports)).transpose()
+    };
+    Ok(Layer {
+        endpoint_to_host: settings.default_endpoint_to_host_action.map(Into::into),
+        invalid: settings.conntrack_invalid.map(Into::into),
+        deny: settings.deny_action.map(Into::into),
+        failsafe_inbound: failsafes("failsafe-inbound", &settings.failsafe_inbound)?,
+        failsafe_outbound: failsafes("failsafe-outbound", &settings.failsafe_outbound)?,
+        node_ports: settings.nodeport_policy.map(Into::into),
+        auto_host_endpoints: settings.auto_host_endpoints.map(Into::into),
+        ..Layer::default()
+    })
+}
+
+fn failsafes(setting: &'static str, ports: &[String]) -> Result<Vec<Failsafe>, ConfigError> {
+    let invalid =
+        |value: &str, reason: String| ConfigError::Invalid { setting, value: value.to_owned(), reason };
+    match ports {
+        [none] if none.eq_ignore_ascii_case("none") => Ok(Vec::new()),
+        [] => Err(invalid("[]", "an empty list; write `none` for no failsafe port at all".to_owned())),
+        ports => ports
+            .iter()
+            .map(|text| text.parse().map_err(|error: FailsafeError| invalid(text, error.to_string())))
+            .collect(),
+    }
+}
+
+fn rollback(targets: Vec<String>, after: Option<&str>) -> Result<Option<RollbackSettings>, ConfigError> {
+    let is_target = |target: &str| {
+        target.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && (!host.contains(':') || host.starts_with('[')) && port.parse::<u16>().is_ok()
+        })
+    };
+    if let Some(wrong) = targets.iter().find(|target| !is_target(target)) {
+        return Err(ConfigError::Invalid {
+            setting: "rollback-probe",
+            value: wrong.clone(),
+            reason:
+                "a host and port is wanted, such as 10.0.0.1:6443, [fd00::1]:6443 or api.example.org:6443"
+                    .to_owned(),
+        });
+    }
+    let after = after.unwrap_or(ROLLBACK_AFTER);
+    let after = duration::parse(after).ok_or_else(|| ConfigError::Invalid {
+        setting: "rollback-after",
+        value: after.to_owned(),
+        reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
+    })?;
+    let wanted = !targets.is_empty() && !after.is_zero();
+    Ok(wanted.then_some(RollbackSettings { targets, after }))
 }
 
 fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {
@@ -187,6 +267,12 @@ fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigErro
     given.iter().map(parse).collect()
 }
 
+/// An empty name stands for none, so that nothing can be excluded at all.
+fn exclusions(given: Option<Vec<String>>) -> BTreeSet<InterfaceName> {
+    let names = given.unwrap_or_else(|| vec![EXCLUDED_INTERFACE.to_owned()]);
+    names.into_iter().filter(|name| !name.is_empty()).map(InterfaceName::new).collect()
+}
+
 fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError::Invalid {
         setting,
@@ -198,25 +284,6 @@ fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError>
 /// The environment variable of a setting, without its beginning `FERRULE_`.
 fn variable(setting: &str) -> String {
     setting.to_ascii_uppercase().replace('-', "_")
-}
-
-impl From<HostAction> for EndpointToHost {
-    fn from(action: HostAction) -> Self {
-        match action {
-            HostAction::Accept => Self::Accept,
-            HostAction::Drop => Self::Drop,
-            HostAction::Return => Self::Return,
-        }
-    }
-}
-
-impl From<Invalid> for InvalidPackets {
-    fn from(invalid: Invalid) -> Self {
-        match invalid {
-            Invalid::Drop => Self::Drop,
-            Invalid::Judge => Self::Judge,
-        }
-    }
 }
 
 #[cfg(test)]

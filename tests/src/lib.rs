@@ -6,6 +6,7 @@
 //!            ├─→ flows with expected verdicts ──────────────────────────┘
 //!            └─→ objects ─→ reference model
 //! seed ─→ Universe ─→ objects and flows
+//! Services ─→ kube-proxy's rules on a bed of three nodes ─→ what policy sees, what it decides ─→ docs/services.md
 //! ```
 //!
 //! Architecture invariants:
@@ -35,6 +36,8 @@ pub mod packet;
 pub mod probe;
 pub mod reference;
 pub mod rig;
+pub mod service;
 pub mod stream;
 pub mod topology;
 pub mod verdict;
+pub mod wires;

@@ -1,11 +1,16 @@
 //! Expressions: what rules are made of in the kernel.
 
+mod action;
+mod nat;
+
 use std::{ffi::CString, ptr::NonNull};
 
 use ferrule_ruleset::nft::Operator;
 use nftnl::nftnl_sys::{self as sys, libc};
 
 use super::ffi::{self, RawExpression};
+pub(crate) use action::{Action, Checksum, Rejection};
+pub(crate) use nat::{Nat, Ports};
 
 /// A register. What does not fit one register of 4 bytes lies in this and the following ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +42,40 @@ pub(crate) enum Base {
 pub(crate) enum Meta {
     /// The protocol of the transport header.
     TransportProtocol = libc::NFT_META_L4PROTO as u32,
+    /// The index of the interface it came in by, 0 for none.
+    InputIndex = libc::NFT_META_IIF as u32,
+    /// The index of the interface it leaves by, 0 for none.
+    OutputIndex = libc::NFT_META_OIF as u32,
     /// The name of the interface it came in by, 16 bytes.
     InputInterface = libc::NFT_META_IIFNAME as u32,
     /// The name of the interface it leaves by, 16 bytes.
     OutputInterface = libc::NFT_META_OIFNAME as u32,
 }
+
+/// A property of the entry that connection tracking has for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Connection {
+    /// The state of the packet (`NF_CT_STATE_BIT`), which it has without an entry too.
+    State = libc::NFT_CT_STATE as u32,
+    /// The status of the flow (`IPS_*`).
+    Status = libc::NFT_CT_STATUS as u32,
+}
+
+/// A part of the tuple of a flow as its first packet had it (`IP_CT_DIR_ORIGINAL`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Original {
+    /// The IPv4 destination.
+    DestinationV4 = libc::NFT_CT_DST_IP as u32,
+    /// The IPv6 destination.
+    DestinationV6 = libc::NFT_CT_DST_IP6 as u32,
+    /// The destination port.
+    DestinationPort = libc::NFT_CT_PROTO_DST as u32,
+}
+
+/// `IP_CT_DIR_ORIGINAL`.
+const DIRECTION_ORIGINAL: u8 = 0;
 
 /// The content of a register: at most 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +119,20 @@ pub(crate) enum Expression {
     Payload { base: Base, offset: u32, length: u32, register: Register },
     /// Load a property of the packet.
     Meta(Meta, Register),
-    /// Load the state of the packet's connection.
-    ConnectionState,
+    /// Load a property of the packet's connection.
+    Connection(Connection),
+    /// Load a part of what the first packet of the connection had.
+    Original(Original, Register),
     /// Load the type of the destination address in the routing tables.
     DestinationType,
     /// Keep only these bits.
     Mask(Value),
+    /// Keep only the bits of the one value, and put those of the other among them; both are of the same length.
+    Overwrite(Value, Value),
+    /// Load a value.
+    Immediate(Register, Value),
+    /// Do something with the packet or the flow.
+    Act(Action),
     /// Go on if the value is this one, or is not.
     Compare(Operator, Value),
     /// Go on if the value lies in the range, or does not.
@@ -119,19 +161,23 @@ impl nftnl::expr::Expression for Expression {
             Self::Meta(key, register) => RawExpression::new(c"meta")
                 .u32(ffi::META_KEY, *key as u32)
                 .u32(ffi::META_REGISTER, register.0),
-            Self::ConnectionState => RawExpression::new(c"ct")
-                .u32(ffi::CT_KEY, libc::NFT_CT_STATE as u32)
-                .u32(ffi::CT_REGISTER, first),
+            Self::Connection(key) => {
+                RawExpression::new(c"ct").u32(ffi::CT_KEY, *key as u32).u32(ffi::CT_REGISTER, first)
+            }
+            Self::Original(key, register) => RawExpression::new(c"ct")
+                .u32(ffi::CT_KEY, *key as u32)
+                .u32(ffi::CT_REGISTER, register.0)
+                .u8(ffi::CT_DIRECTION, DIRECTION_ORIGINAL),
             Self::DestinationType => RawExpression::new(c"fib")
                 .u32(ffi::FIB_REGISTER, first)
                 .u32(ffi::FIB_RESULT, FIB_RESULT_ADDRESS_TYPE)
                 .u32(ffi::FIB_FLAGS, FIB_DESTINATION),
-            Self::Mask(mask) => RawExpression::new(c"bitwise")
-                .u32(ffi::BITWISE_SOURCE, first)
-                .u32(ffi::BITWISE_DESTINATION, first)
-                .u32(ffi::BITWISE_LENGTH, u32::from(mask.length))
-                .data(ffi::BITWISE_MASK, mask.as_slice())
-                .data(ffi::BITWISE_XOR, Value::zeros(mask.length).as_slice()),
+            Self::Mask(mask) => bitwise(mask, &Value::zeros(mask.length)),
+            Self::Overwrite(mask, bits) => bitwise(mask, bits),
+            Self::Immediate(register, value) => RawExpression::new(c"immediate")
+                .u32(ffi::IMMEDIATE_REGISTER, register.0)
+                .data(ffi::IMMEDIATE_DATA, value.as_slice()),
+            Self::Act(action) => action.raw(),
             Self::Compare(operator, value) => RawExpression::new(c"cmp")
                 .u32(ffi::COMPARE_REGISTER, first)
                 .u32(ffi::COMPARE_OPERATOR, comparison(*operator))
@@ -172,6 +218,15 @@ const FIB_RESULT_ADDRESS_TYPE: u32 = 3;
 
 /// `NFTA_FIB_F_DADDR`.
 const FIB_DESTINATION: u32 = 2;
+
+fn bitwise(mask: &Value, xor: &Value) -> RawExpression {
+    RawExpression::new(c"bitwise")
+        .u32(ffi::BITWISE_SOURCE, Register::FIRST.0)
+        .u32(ffi::BITWISE_DESTINATION, Register::FIRST.0)
+        .u32(ffi::BITWISE_LENGTH, u32::from(mask.length))
+        .data(ffi::BITWISE_MASK, mask.as_slice())
+        .data(ffi::BITWISE_XOR, xor.as_slice())
+}
 
 fn comparison(operator: Operator) -> u32 {
     match operator {

@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     address::Family,
-    ir::Verdicts,
     name::SetName,
-    nft::{Chain, Elements, Match, Operator, PortSide, ProtocolPort, Rule, Set, Statement, Verdict},
+    nft::{
+        AddressSide, Chain, Elements, Match, Operator, PortSide, ProtocolPort, Rule, Set, Statement, Verdict,
+    },
     policy::Direction,
     port::PortRange,
 };
@@ -28,10 +29,10 @@ const MOST_PORTS: usize = 2048;
 const MOST_RULES: usize = 20_000;
 
 /// Adds the index of a group to what it is rendered to; the name of the map, or none if no rule names a port alone. `rules` is the full list, with the
-/// rules of every policy in place of the jump to it.
+/// rules of every policy in place of the jump to it; `about` tells groups apart.
 pub(super) fn render(
     direction: Direction,
-    verdicts: &Verdicts,
+    about: &str,
     family: Family,
     rules: &[Rule],
     rendered: &mut Rendered,
@@ -44,7 +45,7 @@ pub(super) fn render(
     if portless.saturating_mul(ports.len()) > MOST_RULES {
         return None;
     }
-    let digest = name::digest(&format!("{direction}\n{verdicts:?}"));
+    let digest = name::digest(about);
     let mut elements = OrdMap::new();
     for port in ports {
         let chain = name::port(direction, &digest, port);
@@ -86,9 +87,14 @@ fn slice(rule: &Rule, port: ProtocolPort) -> Option<Rule> {
     if conditions.iter().any(|condition| holds(condition, port) == Some(false)) {
         return None;
     }
-    // A source port can only be compared behind the protocol.
-    let protocol_stays =
-        conditions.iter().any(|condition| matches!(condition, Match::Port(PortSide::Source, ..)));
+    // Another port can only be compared behind the protocol, and nft asks for it ahead of a lookup of a dialled one.
+    let protocol_stays = conditions.iter().any(|condition| {
+        matches!(
+            condition,
+            Match::Port(PortSide::Source | PortSide::Dialled, ..)
+                | Match::AddressPortInSet(AddressSide::Dialled, ..)
+        )
+    });
     let stays = |statement: &&Statement| match statement.condition() {
         Some(Match::Protocol(..)) if protocol_stays => true,
         Some(condition) => holds(condition, port).is_none(),
@@ -107,12 +113,16 @@ fn holds(condition: &Match, ProtocolPort { protocol, port }: ProtocolPort) -> Op
         Match::Port(PortSide::Destination, operator, ranges) => {
             (operator, ranges.iter().any(|range| range.contains(port)))
         }
-        Match::Port(PortSide::Source, ..)
+        Match::Port(PortSide::Source | PortSide::Dialled, ..)
         | Match::Net(..)
         | Match::AnyOf(..)
         | Match::InSet(..)
         | Match::AddressPortInSet(..) => return None,
-        Match::Interface(..) | Match::Ct(_) | Match::LocalDestination => return None,
+        Match::Interface(..)
+        | Match::Ct(..)
+        | Match::Translated(_)
+        | Match::HasInterface(..)
+        | Match::LocalDestination => return None,
         // These stand behind a compare of the protocol, which decides.
         Match::IcmpType(..) | Match::IcmpTypeCode(..) | Match::IcmpTypes(_) => return None,
     };

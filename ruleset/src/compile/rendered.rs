@@ -25,10 +25,7 @@ pub(super) fn up_to_first_end(mut rules: Vec<Rule>) -> Vec<Rule> {
         Verdict::Accept | Verdict::Drop | Verdict::Return | Verdict::Goto(_) => true,
         Verdict::Jump(_) => false,
     };
-    let decides = |rule: &Rule| {
-        rule.verdict().is_some_and(leaves)
-            && !rule.statements.iter().any(|statement| statement.condition().is_some())
-    };
+    let decides = |rule: &Rule| rule.verdict().is_some_and(leaves) && !rule.is_conditional();
     if let Some(end) = rules.iter().position(decides) {
         rules.truncate(end + 1);
     }
@@ -40,6 +37,14 @@ pub(super) fn up_to_first_end(mut rules: Vec<Rule>) -> Vec<Rule> {
 pub(super) struct Rendered {
     pub(super) chains: Vec<(Family, Arc<Chain>)>,
     pub(super) sets: Vec<(Family, Arc<Set>)>,
+}
+
+impl Rendered {
+    /// Takes the units of another in.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.chains.extend(other.chains);
+        self.sets.extend(other.sets);
+    }
 }
 
 /// A ruleset whose units know how many inputs they come from.

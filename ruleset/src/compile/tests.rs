@@ -1,45 +1,21 @@
 //! Laws of the layout.
 
+mod depth;
+mod example;
+mod packets;
+mod reading;
 mod strategy;
 
-use proptest::{collection::vec, option, prelude::*, sample::select, strategy::ValueTree as _};
-use strategy::{ADDRESSES, PORTS, node_policy};
+use packets::packet;
+use proptest::{collection::vec, prelude::*, strategy::ValueTree as _};
+use reading::Reading;
+use strategy::node_policy;
 
 use super::{Compiler, Options, compile};
-use crate::{
-    address::Family,
-    evaluate::evaluate,
-    ir::NodePolicy,
-    name::InterfaceName,
-    nft::Hook,
-    origin::Origin,
-    packet::{Packet, Payload, Tracking},
-    protocol::Protocol,
-};
+use crate::{address::Family, evaluate::evaluate, ir::NodePolicy, origin::Origin, packet::Packet};
 
 fn options(rules_without_index: usize) -> Options {
     Options { rules_without_index, ..Options::default() }
-}
-
-fn packet() -> impl Strategy<Value = Packet> {
-    let ports = (select(&[Protocol::TCP, Protocol::UDP][..]), select(&PORTS[..]), select(&PORTS[..]));
-    let ports =
-        ports.prop_map(|(protocol, source, destination)| Payload::Ports { protocol, source, destination });
-    let icmp = (select(&[Protocol::ICMP, Protocol::ICMPV6][..]), 7..9u8, 0..2u8);
-    let icmp = icmp.prop_map(|(protocol, kind, code)| Payload::Icmp { protocol, kind, code });
-    let payload = prop_oneof![4 => ports, 1 => icmp, 1 => Just(Payload::Other(Protocol(253)))];
-    let interface = || option::of((0..4usize).prop_map(|index| InterfaceName::new(format!("cali{index}"))));
-    (0..3usize, 0..3usize, 0..2usize, payload, interface(), interface()).prop_map(
-        |(from, to, family, payload, in_interface, out_interface)| Packet {
-            hook: Hook::Forward,
-            in_interface: in_interface.or_else(|| Some(InterfaceName::from("eth0"))),
-            out_interface: out_interface.or_else(|| Some(InterfaceName::from("eth0"))),
-            source: ADDRESSES[family * 3 + from].parse().unwrap(),
-            destination: ADDRESSES[family * 3 + to].parse().unwrap(),
-            payload,
-            tracking: Tracking::New,
-        },
-    )
 }
 
 /// What decided about a packet, as a person would be told.
@@ -62,6 +38,16 @@ proptest! {
     fn the_port_index_changes_no_verdict_and_no_reason(policy in node_policy(), packets in vec(packet(), 16)) {
         for packet in packets {
             prop_assert_eq!(decided(&policy, &options(0), &packet), decided(&policy, &options(usize::MAX), &packet));
+        }
+    }
+
+    #[test]
+    fn the_rules_do_what_the_intermediate_form_says(policy in node_policy(), packets in vec(packet(), 64), indexed in any::<bool>()) {
+        let ruleset = compile(&policy, &options(if indexed { 0 } else { 32 }));
+        for packet in packets {
+            let trace = evaluate(&ruleset, &packet);
+            let read = Reading { policy: &policy, packet: &packet }.outcome();
+            prop_assert_eq!(trace.outcome, read, "{:?} took {:?}", packet, trace.path);
         }
     }
 

@@ -19,6 +19,7 @@ fn packet(payload: Payload) -> Packet {
         destination: "10.0.0.2".parse().unwrap(),
         payload,
         tracking: Tracking::New,
+        dialled: None,
     }
 }
 
@@ -154,6 +155,8 @@ fn intervals_hold_both_their_ends() {
     assert!(!hit(of("9.0.0.0", "10.0.0.0")));
 }
 
+mod connection;
+
 #[test]
 fn interfaces_states_and_the_hook() {
     let name = |operator, name: &str| {
@@ -176,7 +179,7 @@ fn interfaces_states_and_the_hook() {
         (Tracking::Untracked, false, false),
     ] {
         let packet = Packet { tracking, ..tcp() };
-        assert_eq!(holds(Match::Ct(CtState::EstablishedOrRelated), &packet), established);
-        assert_eq!(holds(Match::Ct(CtState::Invalid), &packet), invalid);
+        assert_eq!(holds(Match::Ct(Operator::Is, CtState::EstablishedOrRelated), &packet), established);
+        assert_eq!(holds(Match::Ct(Operator::Is, CtState::Invalid), &packet), invalid);
     }
 }
