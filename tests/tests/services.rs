@@ -36,10 +36,13 @@ fn measure(bed: &mut Bed, node_ports: NodePortPolicy) -> Measurements {
 fn policy_sees_and_decides_as_documented() {
     let begin = Instant::now();
     let mut bed = Bed::wire("services").unwrap();
-    let measured = measure(&mut bed, NodePortPolicy::Standard);
+    let [measured, consistent] =
+        [NodePortPolicy::Standard, NodePortPolicy::Consistent].map(|mode| measure(&mut bed, mode));
     bed.close().unwrap();
-    let text = document::render(&measured, None).unwrap();
-    println!("{}", document::node_ports(&measured.node_ports));
+    let text = document::render(&measured, Some(&consistent)).unwrap();
+    for measured in [&measured, &consistent] {
+        println!("{}", document::node_ports(&measured.node_ports));
+    }
     println!("{} questions answered in {:?}", measured.table.len(), begin.elapsed());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(DOCUMENT);
     if std::env::var_os("UPDATE_EXPECT").is_some() {

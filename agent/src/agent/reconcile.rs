@@ -160,8 +160,11 @@ impl<D: Dataplane> Reconciler<D> {
 
     /// The interfaces of the endpoints of this node.
     pub fn interfaces(&self) -> Interfaces {
-        let interface = |endpoint: &Arc<Endpoint>| (endpoint.interface.clone(), SourceSpoofing::Forbidden);
-        self.policy.endpoints.values().map(interface).collect()
+        let spoofing = |endpoint: &Endpoint| {
+            if endpoint.allowed_sources.is_empty() { SourceSpoofing::Forbidden } else { SourceSpoofing::Allowed }
+        };
+        let endpoints = self.policy.endpoints.values();
+        endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
     }
 
     /// How many endpoints and policies are enforced.

@@ -1,5 +1,7 @@
 //! Laws of the layout.
 
+mod depth;
+mod example;
 mod packets;
 mod reading;
 mod strategy;

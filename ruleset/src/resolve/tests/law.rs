@@ -1,6 +1,6 @@
 //! Law 1: incremental equals from scratch.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use imbl::OrdMap;
 use proptest::{collection, prelude::*};
@@ -30,6 +30,10 @@ fn assert_shared<K: Ord + std::fmt::Debug, V: PartialEq>(old: &OrdMap<K, Arc<V>>
     }
 }
 
+fn assert_one_is_kept<T: PartialEq>(old: &Arc<T>, new: &Arc<T>) {
+    assert!(Arc::ptr_eq(old, new) || old != new, "a unit was replaced by its equal");
+}
+
 /// All that a resolver holds, indexes included, except for the numbers that it counts up.
 fn contents(resolver: &Resolver) -> String {
     format!("{resolver:?}").replace(|char: char| char.is_ascii_digit(), "")
@@ -43,7 +47,9 @@ struct Watched {
 
 impl Watched {
     fn new() -> Self {
-        Self { resolver: resolver([]), store: Store::default(), last: NodePolicy::default() }
+        let mut resolver = resolver([]);
+        let last = resolver.resolve();
+        Self { resolver, store: Store::default(), last }
     }
 
     fn apply(&mut self, event: Event) {
@@ -58,6 +64,11 @@ impl Watched {
         assert_shared(&self.last.endpoints, &now.endpoints);
         assert_shared(&self.last.policies, &now.policies);
         assert_shared(&self.last.address_sets, &now.address_sets);
+        assert_shared(&self.last.host_endpoints, &now.host_endpoints);
+        assert_one_is_kept(&self.last.surroundings, &now.surroundings);
+        assert_one_is_kept(&self.last.settings, &now.settings);
+        let idle: BTreeSet<_> = self.resolver.idle_host_endpoints().cloned().collect();
+        assert_eq!(idle, oracle::idle_host_endpoints(&self.store, HERE, &[InterfacePrefix::default()]));
         self.last = now;
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     ir::{NodePolicy, SubjectKind, TierStep},
     labels::Labels,
     links::InterfacePrefix,
-    name::{NodeName, ObjectName, TierName},
+    name::{HostEndpointName, NodeName, ObjectName, TierName},
     policy::{Direction, Policy, Tier, TierAction},
     resource::{HostEndpoint, Pod, Resource, ResourceKey},
     selector::Selector,
@@ -72,6 +72,19 @@ pub(super) fn resolve(store: &Store, node: &str, prefixes: &[InterfacePrefix]) -
         surroundings: Arc::new(surroundings),
         settings: Arc::new(settings),
     }
+}
+
+pub(super) fn idle_host_endpoints(
+    store: &Store,
+    node: &str,
+    prefixes: &[InterfacePrefix],
+) -> BTreeSet<HostEndpointName> {
+    let node = &NodeName::new(node);
+    let settings = node::settings(store, node);
+    let world = World { store, node, prefixes, settings: &settings };
+    let placed = host::placed(world);
+    let here = host::all(world).into_iter().filter(|host| host.node == *node).map(|host| host.name);
+    here.filter(|name| placed.iter().all(|(host, _)| host.name != *name)).collect()
 }
 
 impl<'a> World<'a> {
