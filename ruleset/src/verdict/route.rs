@@ -14,7 +14,7 @@ use crate::{
 pub(super) enum Route {
     /// It never leaves the network namespace it starts in.
     Loopback,
-    /// No pod is concerned.
+    /// It meets no node, or does not leave the one it begins at.
     NoPolicy,
     /// Through these hooks, one after the other.
     Hooks(Vec<Crossing>),
@@ -53,26 +53,20 @@ impl Route {
             (Owner::Pod { pod: from, node }, Owner::Pod { pod: to, node: other }) if node == other => {
                 Self::Hooks(vec![Crossing::new(node, Some(from), Some(to), Hook::Forward)])
             }
-            (Owner::Pod { pod: from, node }, Owner::Pod { pod: to, node: other }) => Self::Hooks(vec![
-                Crossing::new(node, Some(from), None, Hook::Forward),
-                Crossing::new(other, None, Some(to), Hook::Forward),
-            ]),
             (Owner::Pod { pod, node }, Owner::Node(other)) if node == other => {
                 Self::Hooks(vec![Crossing::new(node, Some(pod), None, Hook::Input)])
-            }
-            (Owner::Pod { pod, node }, Owner::Node(_) | Owner::Outside) => {
-                Self::Hooks(vec![Crossing::new(node, Some(pod), None, Hook::Forward)])
             }
             (Owner::Node(other), Owner::Pod { pod, node }) if node == other => {
                 Self::Hooks(vec![Crossing::new(node, None, Some(pod), Hook::Output)])
             }
-            (Owner::Node(_) | Owner::Outside | Owner::Loopback, Owner::Pod { pod, node }) => {
-                Self::Hooks(vec![Crossing::new(node, None, Some(pod), Hook::Forward)])
+            // It stays at home, whatever address it uses.
+            (Owner::Node(from), Owner::Node(to)) if from == to => Self::NoPolicy,
+            (Owner::Node(_), Owner::Loopback) => Self::NoPolicy,
+            (from, to) => {
+                let crossings: Vec<_> =
+                    Crossing::out_of(from).into_iter().chain(Crossing::into(to)).collect();
+                if crossings.is_empty() { Self::NoPolicy } else { Self::Hooks(crossings) }
             }
-            (
-                Owner::Node(_) | Owner::Outside | Owner::Loopback,
-                Owner::Node(_) | Owner::Outside | Owner::Loopback,
-            ) => Self::NoPolicy,
         }
     }
 }
@@ -85,5 +79,28 @@ impl Crossing {
         hook: Hook,
     ) -> Self {
         Self { node: node.clone(), sender: sender.cloned(), receiver: receiver.cloned(), hook }
+    }
+
+    /// From an end to the network.
+    fn out_of(end: &Owner) -> Option<Self> {
+        match end {
+            Owner::Pod { pod, node } => Some(Self::new(node, Some(pod), None, Hook::Forward)),
+            Owner::Node(node) => Some(Self::new(node, None, None, Hook::Output)),
+            Owner::Loopback | Owner::Outside => None,
+        }
+    }
+
+    /// From the network to an end.
+    fn into(end: &Owner) -> Option<Self> {
+        match end {
+            Owner::Pod { pod, node } => Some(Self::new(node, None, Some(pod), Hook::Forward)),
+            Owner::Node(node) => Some(Self::new(node, None, None, Hook::Input)),
+            Owner::Loopback | Owner::Outside => None,
+        }
+    }
+
+    /// Whether no pod of the node has a part in it, so that policy sees it only if host endpoints govern the node.
+    pub(super) fn is_of_node(&self) -> bool {
+        self.sender.is_none() && self.receiver.is_none()
     }
 }
