@@ -177,7 +177,7 @@ impl Reading<'_> {
             return ACCEPT;
         }
         if Self::is_workload(self.packet.in_interface.as_ref()) {
-            return self.from_pod();
+            return self.sent_by_pod();
         }
         if self.policy.host_endpoints.is_empty() || self.is_discovery(&[134, 137]) {
             return ACCEPT;
@@ -218,12 +218,12 @@ impl Reading<'_> {
 
     fn forward(&self) -> Step {
         if Self::is_workload(self.packet.in_interface.as_ref()) {
-            return self.from_pod();
+            return self.sent_by_pod();
         }
         self.tracked().or_else(|| self.join())
     }
 
-    fn from_pod(&self) -> Step {
+    fn sent_by_pod(&self) -> Step {
         let Some(pod) = self.pod(self.packet.in_interface.as_ref()) else { return DROP };
         let source = self.packet.source;
         let own =
