@@ -1,5 +1,6 @@
 //! Events at random in a world so small that they meet.
 
+pub(super) mod consistent;
 mod node;
 mod pod;
 mod policy;
