@@ -2,6 +2,7 @@
 
 use crate::{
     nft::Hook,
+    policy::Direction,
     verdict::{
         Cluster, Decision, Flow, FlowError, Miss, Place, Reason,
         end::{self, Owner},
@@ -18,7 +19,14 @@ impl Cluster {
         let Route::Hooks(crossings) = self.route(&from, &to) else { return Ok(Vec::new()) };
         let concerns = |crossing: &&Crossing| match &decision.at {
             Some(Place::Pod(pod)) => [&crossing.sender, &crossing.receiver].contains(&&Some(pod.clone())),
-            Some(Place::HostEndpoint { node, .. }) => crossing.node == *node,
+            Some(Place::HostEndpoint { node, .. }) => {
+                let sees = match crossing.hook {
+                    Hook::Prerouting | Hook::Input => *direction == Direction::Ingress,
+                    Hook::Output | Hook::Postrouting => *direction == Direction::Egress,
+                    Hook::Forward => true,
+                };
+                sees && crossing.node == *node
+            }
             None => false,
         };
         let Some(crossing) = crossings.iter().find(concerns) else { return Ok(Vec::new()) };

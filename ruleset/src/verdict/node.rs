@@ -17,10 +17,13 @@ use crate::{
     verdict::{
         Decision, Miss, miss,
         place::Places,
-        route::{Crossing, Header},
+        route::{Crossing, Header, Link},
         uplink::Uplinks,
     },
 };
+
+/// The interface by which a node speaks with itself.
+const LOOPBACK: &str = "lo";
 
 /// The policy of a node as its agent would program it.
 #[derive(Debug)]
@@ -108,7 +111,11 @@ impl Node {
             Hook::Output | Hook::Postrouting => Some(source),
             Hook::Forward => None,
         };
-        let network = |side: Hook| (crossing.hook != side).then(|| self.uplinks.bearing(own).clone());
+        let link = || match crossing.link {
+            Link::Network => self.uplinks.bearing(own).clone(),
+            Link::Loopback => InterfaceName::from(LOOPBACK),
+        };
+        let network = |side: Hook| (crossing.hook != side).then(link);
         Packet {
             hook: crossing.hook,
             in_interface: self.interface(crossing.sender.as_ref()).or_else(|| network(Hook::Output)),

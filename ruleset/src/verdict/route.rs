@@ -14,7 +14,7 @@ use crate::{
 pub(super) enum Route {
     /// It never leaves the network namespace it starts in.
     Loopback,
-    /// It meets no node, or does not leave the one it begins at.
+    /// It meets no node, or none that any policy governs.
     NoPolicy,
     /// Through these hooks, one after the other.
     Hooks(Vec<Crossing>),
@@ -31,6 +31,17 @@ pub(super) struct Crossing {
     pub(super) receiver: Option<ObjectName>,
     /// The hook.
     pub(super) hook: Hook,
+    /// What is on the side where no pod is.
+    pub(super) link: Link,
+}
+
+/// Where a packet comes from or goes to, if that is no pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// The network.
+    Network,
+    /// The node itself, by the interface `lo`.
+    Loopback,
 }
 
 /// What rules see of the first packet besides its interfaces. The same at every hook: nothing is translated on the way.
@@ -59,15 +70,20 @@ impl Route {
             (Owner::Node(other), Owner::Pod { pod, node }) if node == other => {
                 Self::Hooks(vec![Crossing::new(node, None, Some(pod), Hook::Output)])
             }
-            // It stays at home, whatever address it uses.
-            (Owner::Node(from), Owner::Node(to)) if from == to => Self::NoPolicy,
-            (Owner::Node(_), Owner::Loopback) => Self::NoPolicy,
+            // It stays at home, whatever address it uses, and yet leaves by an interface and comes in by it.
+            (Owner::Node(node), Owner::Loopback) => Self::at_home(node),
+            (Owner::Node(from), Owner::Node(to)) if from == to => Self::at_home(from),
             (from, to) => {
                 let crossings: Vec<_> =
                     Crossing::out_of(from).into_iter().chain(Crossing::into(to)).collect();
                 if crossings.is_empty() { Self::NoPolicy } else { Self::Hooks(crossings) }
             }
         }
+    }
+
+    fn at_home(node: &NodeName) -> Self {
+        let crossing = |hook| Crossing { link: Link::Loopback, ..Crossing::new(node, None, None, hook) };
+        Self::Hooks([Hook::Output, Hook::Input].map(crossing).into())
     }
 }
 
@@ -78,7 +94,8 @@ impl Crossing {
         receiver: Option<&ObjectName>,
         hook: Hook,
     ) -> Self {
-        Self { node: node.clone(), sender: sender.cloned(), receiver: receiver.cloned(), hook }
+        let (sender, receiver) = (sender.cloned(), receiver.cloned());
+        Self { node: node.clone(), sender, receiver, hook, link: Link::Network }
     }
 
     /// From an end to the network.

@@ -5,7 +5,7 @@ use crate::{
     event::Event,
     ir::{HostEndpoint, NodePolicy, SubjectKind},
     policy::{Direction, Policy, Stage, TierAction},
-    resource::{self, HostEndpointState, HostInterface, Pod, Resource},
+    resource::{self, HostEndpointState, HostInterface, Pod, Resource, ResourceKey},
 };
 
 fn staged(key: &str, subject: &str, stage: Stage) -> Resource {
@@ -126,4 +126,30 @@ fn host_endpoints_are_peers_even_of_negative_namespace_selectors() {
     assert_eq!(counts(&resolver.resolve()), [2, 0, 0, 2]);
     resolver.apply(Event::Upsert(namespace("ns", "x=1 name=dummy")));
     assert_eq!(counts(&resolver.resolve()), [0, 2, 0, 2]);
+}
+
+#[test]
+fn tiers_that_change_change_for_host_endpoints_too() {
+    let object = Resource::HostEndpoint(host("h", "", named("eth0")));
+    let mut resolver = resolver(everywhere().into_iter().chain([object]));
+    let text = |resolved: &NodePolicy| {
+        let host = host_of(resolved, "h");
+        let local = step_text(&host.local.ingress.tiers);
+        format!("{local}; {}; {}", step_text(&host.forwarded.egress), step_text(&host.untracked.egress))
+    };
+    let rest = "gnp/forward gnp/local; default(Deny): gnp/forward; default(Pass): gnp/raw";
+    assert_eq!(text(&resolver.resolve()), format!("default(Deny): {rest}"));
+    resolver.apply(Event::Upsert(tier("default", 1e6, TierAction::Pass)));
+    let rest = "gnp/forward gnp/local; default(Pass): gnp/forward; default(Pass): gnp/raw";
+    assert_eq!(text(&resolver.resolve()), format!("default(Pass): {rest}"));
+
+    // Where only policies before connection tracking decide, the order of their tiers counts too.
+    for key in ["gnp local", "gnp forward", "gnp early"] {
+        resolver.apply(Event::Delete(ResourceKey::Policy(policy_key(key))));
+    }
+    let first = Policy { tier: "first".into(), stage: Stage::Untracked, ..policy("gnp first", "all()") };
+    resolver.apply(Event::Upsert(Resource::Policy(first)));
+    assert_eq!(text(&resolver.resolve()), "; ; default(Pass): gnp/raw; first(Pass): gnp/first");
+    resolver.apply(Event::Upsert(tier("first", 1.0, TierAction::Deny)));
+    assert_eq!(text(&resolver.resolve()), "; ; first(Pass): gnp/first; default(Pass): gnp/raw");
 }

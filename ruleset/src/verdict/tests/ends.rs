@@ -56,8 +56,8 @@ fn policy_sees_a_flow_at_the_hooks_of_the_nodes_of_its_pods() {
         ("node/n1", "203.0.113.7", "n1:output >"),
         ("203.0.113.7", "172.18.0.3", "n2:input >"),
         ("203.0.113.7", "203.0.113.8", "no policy"),
-        ("node/n1", "127.0.0.1", "no policy"),
-        ("node/n1", "172.18.0.2", "no policy"),
+        ("node/n1", "127.0.0.1", "n1:output >, n1:input >"),
+        ("node/n1", "172.18.0.2", "n1:output >, n1:input >"),
         ("::ffff:10.0.1.2", "default/a", "n1:forward b>a"),
     ];
     for (from, to, hooks) in expected {

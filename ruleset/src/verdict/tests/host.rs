@@ -65,7 +65,10 @@ fn way(cluster: &Cluster, from: &str, to: &str, port: u16) -> String {
     let step = |decision: &crate::verdict::Decision| {
         let by = match &decision.reason {
             Reason::Rule { policy, direction, index, .. } => format!("{}.{direction}[{index}]", policy.name),
-            reason => reason.builtin().unwrap_or("stand-in").to_owned(),
+            Reason::StandIn { .. } => "stand-in".to_owned(),
+            Reason::EndOfTier { .. } | Reason::Profile { .. } | Reason::Builtin { .. } | Reason::Loopback => {
+                decision.reason.builtin().unwrap_or_default().to_owned()
+            }
         };
         let at = match &decision.at {
             Some(Place::Pod(pod)) => format!(" at {}", pod.name),
@@ -91,6 +94,7 @@ fn without_policy_a_host_endpoint_is_closed_but_for_failsafe_ports_and_what_it_f
         ("node/n2", "172.18.0.2", 443, "deny host-endpoint-default at n1/h"),
         ("node/n1", "default/c", 80, "deny host-endpoint-default at n1/h"),
         ("node/n2", "203.0.113.7", 443, "allow no-policy"),
+        // The interface of what a node sends to itself has no host endpoint.
         ("node/n1", "node/n1", 443, "allow no-policy"),
         ("node/n1", "default/a", 80, "allow host-to-own-pod"),
         ("default/a", "node/n1", 80, "allow profile at a, allow endpoint-to-host"),
@@ -235,6 +239,23 @@ fn addresses_of_the_node_are_where_they_are_expected() {
     let first = host_endpoint("h", &format!("interfaceName: ens3, expectedIPs: [172.18.0.2], {open}"));
     let cluster = cluster(&[&second, &first]);
     assert_eq!(way(&cluster, "203.0.113.7", "192.0.2.1", 80), denied("g"));
+}
+
+#[test]
+fn a_host_endpoint_of_all_interfaces_governs_what_a_node_sends_to_itself() {
+    let rules = "types: [Ingress, Egress], ingress: [{action: Allow, destination: {nets: [127.0.0.0/8]}}], egress: [{action: Allow}]";
+    let cluster = cluster(&[&host_endpoint("h", "interfaceName: '*'"), &policy("p", rules)]);
+    for (to, expected) in [
+        ("127.0.0.1", "allow p.egress[0] at n1/h, allow p.ingress[0] at n1/h"),
+        ("172.18.0.2", "allow p.egress[0] at n1/h, deny end-of-tier at n1/h"),
+        ("default/a", "allow host-to-own-pod"),
+    ] {
+        assert_eq!(way(&cluster, "node/n1", to, 80), expected, "{to}");
+    }
+    assert_eq!(way(&cluster, "node/n2", "127.0.0.1", 80), "allow no-policy");
+    let flow = Flow::tcp(peer("node/n1"), peer("172.18.0.2"), 80);
+    let misses = cluster.misses(&flow, &cluster.verdict(&flow).unwrap().by).unwrap();
+    assert_eq!(misses.len(), 1, "{misses:?}");
 }
 
 #[test]

@@ -8,7 +8,10 @@ use crate::{
     nft::Hook,
     origin::{Builtin, Origin},
     policy::{Action, Direction, PolicyKey, PolicyKind},
-    verdict::{Answer, Decision, Place, Reason, Verdict, route::Crossing},
+    verdict::{
+        Answer, Decision, Place, Reason, Verdict,
+        route::{Crossing, Link},
+    },
 };
 
 fn key(name: &str) -> PolicyKey {
@@ -36,6 +39,7 @@ fn read(hook: Hook, outcome: Outcome, origins: impl IntoIterator<Item = Origin>)
         sender: pod("a", hook != Hook::Output),
         receiver: pod("b", hook != Hook::Input),
         hook,
+        link: Link::Network,
     };
     let step = |origin| Step { chain: "chain".into(), rule: 0, origin: Arc::new(origin) };
     let steps: Vec<_> = origins.into_iter().map(step).collect();
