@@ -57,8 +57,7 @@ pub(super) fn places<'a>(
             endpoint.expected_addresses.iter().any(|address| addresses.contains(address))
         };
         let Some(first) = by_address.iter().copied().find(|endpoint| expects(endpoint)) else { continue };
-        let place =
-            places.entry(first.name.clone()).or_insert_with(|| HostInterface::Named(BTreeSet::new()));
+        let place = places.entry(first.name.clone()).or_insert_with(|| HostInterface::Named(BTreeSet::new()));
         if let HostInterface::Named(interfaces) = place {
             interfaces.insert(name);
         }

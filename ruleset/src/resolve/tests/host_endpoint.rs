@@ -22,7 +22,7 @@ fn expecting(name: &str, addresses: &[&str]) -> HostEndpoint {
 fn places(resolver: &mut Resolver) -> BTreeMap<String, String> {
     let resolved = resolver.resolve();
     let text = |place: &Place| match place {
-        Place::Named(name) => name.to_string(),
+        Place::Named(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "),
         Place::Others => "*".to_owned(),
     };
     let placed = resolved.host_endpoints.iter().map(|(name, it)| (name.to_string(), text(&it.interface)));
@@ -59,6 +59,14 @@ fn a_name_goes_before_an_address_and_the_least_name_has_it() {
 
     resolver.apply(links(&[("eth0", &["192.0.2.2"])]));
     assert_eq!(places(&mut resolver), expect(&[("b", "-"), ("e", "eth9"), ("f", "eth0")]));
+}
+
+#[test]
+fn an_endpoint_found_by_address_has_every_interface_that_bears_one() {
+    let hosts = [expecting("a", &["192.0.2.1", "192.0.2.2"]), expecting("b", &["192.0.2.2"])];
+    let mut resolver = resolver(hosts.map(Resource::HostEndpoint));
+    resolver.apply(links(&[("eth0", &["192.0.2.1"]), ("eth1", &["192.0.2.2"]), ("eth2", &["192.0.2.3"])]));
+    assert_eq!(places(&mut resolver), expect(&[("a", "eth0 eth1"), ("b", "-")]));
 }
 
 #[test]
