@@ -40,6 +40,7 @@ impl Uplinks {
             };
             let has_name = object
                 .is_none_or(|object| matches!(object.interface, crate::resource::HostInterface::Named(_)));
+            let Some(interface) = interface.first() else { continue };
             if has_name {
                 named.push(interface);
             }

@@ -117,7 +117,7 @@ fn host_endpoints() -> [HostEndpoint; 2] {
     );
     let uplink = HostEndpoint {
         name: HostEndpointName::from("uplink"),
-        interface: HostInterface::Named(InterfaceName::from("eth0")),
+        interface: HostInterface::Named([InterfaceName::from("eth0")].into()),
         local: PerDirection { ingress: local.clone(), egress: local },
         forwarded: PerDirection {
             ingress: vec![

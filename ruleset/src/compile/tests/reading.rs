@@ -78,7 +78,7 @@ impl Reading<'_> {
     fn host(&self, interface: Option<&InterfaceName>) -> Option<&Arc<HostEndpoint>> {
         let all = || self.policy.host_endpoints.values();
         let named =
-            all().find(|it| matches!(&it.interface, HostInterface::Named(name) if Some(name) == interface));
+            all().find(|it| matches!(&it.interface, HostInterface::Named(names) if interface.is_some_and(|it| names.contains(it))));
         named.or_else(|| all().find(|it| it.interface == HostInterface::Others))
     }
 
