@@ -20,6 +20,7 @@
 pub mod agent;
 pub mod arbitrary;
 pub mod bench;
+pub mod call;
 pub mod case;
 pub mod cluster;
 pub mod compare;
