@@ -62,6 +62,7 @@ fn flow(question: &Question) -> Flow {
         icmp_type: None,
         icmp_code: None,
         family: Some(family),
+        at: None,
     };
     match probe.request {
         Request::Ports { protocol, port, source } => {

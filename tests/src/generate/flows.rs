@@ -18,6 +18,7 @@ pub fn generate(rng: &mut Rng, vocabulary: &Vocabulary) -> Flow {
         icmp_type: None,
         icmp_code: None,
         family: None,
+        at: None,
     };
     let by_address = [&flow.from, &flow.to].into_iter().find_map(|peer| match peer {
         Peer::Address(address) => Some(if address.is_ipv4() { 4 } else { 6 }),

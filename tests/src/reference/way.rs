@@ -1,0 +1,300 @@
+//! The way of a packet over the nodes, and what is decided at each place on it (policy-model §4.2, felix-dataplane §4 "Packet walks" and §7 to §9).
+//!
+//! On a node: policies before connection tracking, policies before DNAT, kube-proxy's translation, then one of the hooks input, forward and output, then
+//! masquerading. The places where nothing governs the packet leave no trace.
+
+use std::net::IpAddr;
+
+use super::{
+    Reading,
+    endpoint::{Endpoint, Place},
+    host_endpoint::{HostEndpoint, Link, of_interface},
+    packet::{IPIP, Packet, UDP},
+    pod::Pod,
+    service::{Front, Sender},
+    settings::{self, Agent, Failsafe, Settings},
+    walk::Walk,
+    world::World,
+};
+use crate::verdict::{Decision, Direction, Outcome};
+
+/// Networks of pods, as kube-proxy is told (`clusterCIDR`).
+const POD_NETWORKS: [&str; 2] = ["10.0.0.0/8", "fd00::/8"];
+/// More nodes than this in a row is a loop.
+const MOST_NODES: usize = 4;
+
+/// A packet on its way.
+pub struct Way<'a> {
+    /// The cluster.
+    pub world: &'a World,
+    /// What its agents are told.
+    pub agent: Agent,
+    /// How doubt is read.
+    pub reading: Reading,
+    /// Every decision so far.
+    pub decisions: Vec<Decision>,
+}
+
+/// How a packet comes to a node.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'a> {
+    /// By the interface of a pod of the node.
+    Pod(&'a Pod),
+    /// It is made there.
+    Itself,
+    /// From another machine.
+    Network,
+}
+
+/// Where a packet is bound for, as a node sees it.
+enum Target<'a> {
+    Itself,
+    Pod(&'a Pod),
+    Elsewhere,
+}
+
+/// A packet at a node.
+struct Visit<'a> {
+    node: &'a str,
+    entry: Entry<'a>,
+    settings: Settings,
+    packet: Packet,
+    /// An untracked policy has admitted it.
+    untracked: bool,
+    /// An untracked or a pre-DNAT policy has admitted it: policies of host endpoints for what comes in are not asked again.
+    admitted: bool,
+}
+
+impl<'a> Way<'a> {
+    /// Follows a packet from the node that it enters first. The address where it ends if nobody drops it; an error if nobody can tell where it goes.
+    pub fn follow(&mut self, node: &'a str, entry: Entry<'a>, packet: Packet) -> Result<IpAddr, String> {
+        let (mut node, mut entry, mut packet) = (node, entry, packet);
+        for _ in 0..MOST_NODES {
+            let (target, left) = self.cross(node, entry, packet)?;
+            if !matches!(target, Target::Elsewhere) {
+                return Ok(left.destination);
+            }
+            packet = left;
+            let next = self.world.node_towards(packet.destination);
+            match next {
+                Some(next) => (node, entry) = (next, Entry::Network),
+                None if Front::dialled(self.world, packet.destination, packet.protocol, packet.port)
+                    .is_some() =>
+                {
+                    return Err(format!("{}: no node takes it", packet.destination));
+                }
+                None => return Ok(packet.destination),
+            }
+        }
+        Err("in circles".to_owned())
+    }
+
+    /// One node. Where the packet goes from it, and as what.
+    fn cross(
+        &mut self,
+        node: &'a str,
+        entry: Entry<'a>,
+        packet: Packet,
+    ) -> Result<(Target<'a>, Packet), String> {
+        let labels = self.world.node_labels.get(node).cloned().unwrap_or_default();
+        let settings = settings::of_node(self.world, node, &labels, self.agent);
+        let mut visit = Visit { node, entry, settings, packet, untracked: false, admitted: false };
+        // §4.1: neighbour and listener discovery to and from the node itself always passes.
+        let own = matches!(self.target(node, packet.destination), Target::Itself);
+        if packet.is_discovery() && (own || matches!(entry, Entry::Itself)) {
+            self.decisions.push(Decision::allow("neighbour-discovery"));
+            return Ok((self.target(node, packet.destination), packet));
+        }
+        self.before_tracking(&mut visit);
+        self.before_dnat(&mut visit);
+        let masquerade = self.translate(&mut visit)?;
+        let target = self.target(node, visit.packet.destination);
+        match (entry, &target) {
+            (Entry::Itself, Target::Itself) => {}
+            (Entry::Itself, Target::Pod(_)) => self.decisions.push(Decision::allow("host-to-own-pod")),
+            (Entry::Itself, Target::Elsewhere) => self.output(&visit),
+            (Entry::Pod(_) | Entry::Network, Target::Itself) => self.input(&visit),
+            (Entry::Pod(_) | Entry::Network, Target::Pod(_) | Target::Elsewhere) => {
+                self.forward(&visit, &target);
+            }
+        }
+        let mut packet = Packet { dialled: None, ..visit.packet };
+        if masquerade {
+            let own = self.world.nodes.get(node).into_iter().flatten().copied();
+            let own = own.filter(|address| address.is_ipv4() == packet.source.is_ipv4()).next();
+            packet.source = own.ok_or_else(|| format!("{node} has no address to masquerade with"))?;
+        }
+        Ok((target, packet))
+    }
+
+    fn target(&self, node: &str, address: IpAddr) -> Target<'a> {
+        match self.world.endpoints_at(address).next() {
+            Some(pod) if pod.node == node => Target::Pod(pod),
+            Some(_) => Target::Elsewhere,
+            None if self.world.is_address_of(node, address) => Target::Itself,
+            None => Target::Elsewhere,
+        }
+    }
+
+    /// Policies for untracked traffic; `*` knows none (§1.3). Failsafe ports precede them, and what answers to failsafe ports of the other direction.
+    fn before_tracking(&mut self, visit: &mut Visit<'a>) {
+        let Visit { node, entry, packet, .. } = *visit;
+        let direction = match (entry, self.target(node, packet.destination)) {
+            (Entry::Network, _) => Direction::Ingress,
+            // The interface is the one towards the address that was dialled; the node and its pods are behind others.
+            (Entry::Itself, Target::Elsewhere) => Direction::Egress,
+            (Entry::Pod(_), _) | (Entry::Itself, Target::Itself | Target::Pod(_)) => return,
+        };
+        let Some(endpoint) = self.towards_network(node) else { return };
+        let governed =
+            |direction| self.walk(visit, Endpoint::Host(endpoint, Place::Untracked), direction).is_governed();
+        let is_wildcard = endpoint.interface == super::host_endpoint::Interface::Others;
+        if is_wildcard || !(governed(Direction::Ingress) || governed(Direction::Egress)) {
+            return;
+        }
+        let (peer, requests, answers) = match direction {
+            Direction::Ingress => (packet.source, &visit.settings.inbound, &visit.settings.outbound),
+            Direction::Egress => (packet.destination, &visit.settings.outbound, &visit.settings.inbound),
+        };
+        let is = |list: &[Failsafe], port| list.iter().any(|it| it.covers(packet.protocol, port, peer));
+        if is(requests, packet.port) || is(answers, packet.source_port) {
+            self.decisions.push(Decision::allow("failsafe"));
+            return;
+        }
+        let decided = self.walk(visit, Endpoint::Host(endpoint, Place::Untracked), direction).decide();
+        visit.untracked = is_allowed(decided.as_ref());
+        visit.admitted = visit.untracked;
+        self.decisions.extend(decided);
+    }
+
+    /// Policies for traffic before DNAT, of the interface that it comes in by; of pods' interfaces, those of `*`.
+    fn before_dnat(&mut self, visit: &mut Visit<'a>) {
+        let Some(endpoint) = self.of_entry(visit).filter(|_| !visit.untracked) else { return };
+        let walk = self.walk(visit, Endpoint::Host(endpoint, Place::PreDnat), Direction::Ingress);
+        if !walk.is_governed() {
+            return;
+        }
+        if self.is_failsafe(visit, Direction::Ingress) {
+            self.decisions.push(Decision::allow("failsafe"));
+            return;
+        }
+        let decided = walk.decide();
+        visit.admitted = is_allowed(decided.as_ref());
+        self.decisions.extend(decided);
+    }
+
+    /// kube-proxy, which never sees what is not tracked. Whether the packet leaves with the node's address.
+    fn translate(&self, visit: &mut Visit<'a>) -> Result<bool, String> {
+        let packet = visit.packet;
+        let front = Front::dialled(self.world, packet.destination, packet.protocol, packet.port);
+        let here = self.world.is_address_of(visit.node, packet.destination)
+            || !self.world.nodes.values().flatten().any(|address| *address == packet.destination);
+        let Some(front) = front.filter(|_| here && !visit.untracked) else { return Ok(false) };
+        let in_pods = POD_NETWORKS
+            .iter()
+            .any(|net| net.parse::<ipnet::IpNet>().is_ok_and(|net| net.contains(&packet.source)));
+        let sender = match visit.entry {
+            Entry::Itself => Sender::Itself,
+            Entry::Pod(_) => Sender::Pod,
+            Entry::Network if in_pods => Sender::Pod,
+            Entry::Network => Sender::Other,
+        };
+        let to = front.translate(self.world, visit.node, &packet, sender)?;
+        visit.packet = packet.to(to.address, to.port);
+        visit.packet.dialled = Some((packet.destination, packet.port));
+        Ok(to.masquerade)
+    }
+
+    /// What is bound for the node itself. Policies of `*` do not concern what pods send (§7).
+    fn input(&mut self, visit: &Visit<'a>) {
+        if let Entry::Pod(pod) = visit.entry {
+            self.leave_pod(visit, pod);
+            let outcome = visit.settings.endpoint_to_host;
+            self.decisions.push(Decision { outcome, ..Decision::allow("endpoint-to-host") });
+        } else if let Some(endpoint) = self.of_entry(visit).filter(|_| !visit.admitted) {
+            self.local(visit, endpoint, Direction::Ingress);
+        }
+    }
+
+    fn output(&mut self, visit: &Visit<'a>) {
+        if let Some(endpoint) = self.towards_network(visit.node).filter(|_| !visit.admitted) {
+            self.local(visit, endpoint, Direction::Egress);
+        }
+    }
+
+    fn local(&mut self, visit: &Visit<'a>, endpoint: &'a HostEndpoint, direction: Direction) {
+        let decided = if self.is_failsafe(visit, direction) {
+            Some(Decision::allow("failsafe"))
+        } else {
+            self.walk(visit, Endpoint::Host(endpoint, Place::Local), direction).decide()
+        };
+        self.decisions.extend(decided);
+    }
+
+    fn forward(&mut self, visit: &Visit<'a>, target: &Target<'a>) {
+        if let Some(endpoint) = self.of_entry(visit).filter(|_| !visit.admitted) {
+            let walk = self.walk(visit, Endpoint::Host(endpoint, Place::Forwarded), Direction::Ingress);
+            self.decisions.extend(walk.decide());
+        }
+        if let Entry::Pod(pod) = visit.entry {
+            self.leave_pod(visit, pod);
+        }
+        let out = match target {
+            Target::Pod(pod) => {
+                self.decisions.extend(self.walk(visit, Endpoint::Pod(pod), Direction::Ingress).decide());
+                of_interface(self.world, visit.node, Link::Workload)
+            }
+            Target::Itself | Target::Elsewhere => self.towards_network(visit.node),
+        };
+        if let Some(endpoint) = out {
+            let walk = self.walk(visit, Endpoint::Host(endpoint, Place::Forwarded), Direction::Egress);
+            self.decisions.extend(walk.decide());
+        }
+    }
+
+    /// Egress policy of a pod, behind the guard against encapsulation.
+    fn leave_pod(&mut self, visit: &Visit<'a>, pod: &'a Pod) {
+        let packet = &visit.packet;
+        let vxlan = packet.protocol == UDP && visit.settings.no_vxlan_to == Some(packet.port);
+        let decided = if vxlan || packet.protocol == IPIP && visit.settings.no_ipip {
+            Some(Decision::deny("encapsulation"))
+        } else {
+            self.walk(visit, Endpoint::Pod(pod), Direction::Egress).decide()
+        };
+        self.decisions.extend(decided);
+    }
+
+    fn is_failsafe(&self, visit: &Visit<'a>, direction: Direction) -> bool {
+        let Packet { source, destination, protocol, port, .. } = visit.packet;
+        match direction {
+            Direction::Ingress => visit.settings.inbound.iter().any(|it| it.covers(protocol, port, source)),
+            Direction::Egress => {
+                visit.settings.outbound.iter().any(|it| it.covers(protocol, port, destination))
+            }
+        }
+    }
+
+    /// The host endpoint of the interface that the packet came in by.
+    fn of_entry(&self, visit: &Visit<'a>) -> Option<&'a HostEndpoint> {
+        match visit.entry {
+            Entry::Pod(_) => of_interface(self.world, visit.node, Link::Workload),
+            Entry::Itself => None,
+            Entry::Network => self.towards_network(visit.node),
+        }
+    }
+
+    fn towards_network(&self, node: &str) -> Option<&'a HostEndpoint> {
+        let addresses = self.world.nodes.get(node).map_or(&[][..], Vec::as_slice);
+        let name = self.world.uplinks.get(node).map_or("eth0", String::as_str);
+        of_interface(self.world, node, Link::Network { name, addresses })
+    }
+
+    fn walk<'b>(&'b self, visit: &'b Visit<'a>, endpoint: Endpoint<'b>, direction: Direction) -> Walk<'b> {
+        let (packet, node_ports) = (&visit.packet, self.agent.node_ports);
+        Walk { world: self.world, endpoint, direction, packet, reading: self.reading, node_ports }
+    }
+}
+
+fn is_allowed(decided: Option<&Decision>) -> bool {
+    decided.is_some_and(|decision| decision.outcome == Outcome::Allow)
+}
