@@ -22,5 +22,6 @@ check: ## Form, lints, licences, direction of dependencies
 bench: build ## Measure against the physical limit, as ratios of one run (as root)
 	@target/release/ferrule-bench
 
-golden: setup ## Write the golden texts of the case folder anew
-	UPDATE_EXPECT=1 cargo test --locked --package ferrule-tests --test cases
+golden: setup ## Write the golden texts of the case folder and docs/services.md anew (as root)
+	cargo build --locked --workspace --bins
+	UPDATE_EXPECT=1 cargo test --locked --package ferrule-tests --test cases --test services

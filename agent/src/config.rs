@@ -35,7 +35,7 @@ const LOG_LEVEL: &str = "info";
 #[derive(Debug)]
 pub enum Task {
     /// Keep the node's policy enforced.
-    Run(Config),
+    Run(Box<Config>),
     /// Remove everything of ours from the kernel.
     Cleanup,
 }
@@ -109,8 +109,11 @@ impl Task {
         let file = given.config.as_deref().map(read).transpose()?.unwrap_or_default();
         let settings = given.or(file);
         let logging = logging(&settings, std::env::var("RUST_LOG").ok())?;
-        let task =
-            if settings.cleanup == Some(true) { Self::Cleanup } else { Self::Run(validate(settings)?) };
+        let task = if settings.cleanup == Some(true) {
+            Self::Cleanup
+        } else {
+            Self::Run(Box::new(validate(settings)?))
+        };
         Ok((task, logging))
     }
 }

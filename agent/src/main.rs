@@ -49,7 +49,7 @@ fn carry_out(task: Task) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match task {
-            Task::Run(config) => run(config).await,
+            Task::Run(config) => run(*config).await,
             Task::Cleanup => cleanup().await,
         }
     })

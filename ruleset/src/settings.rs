@@ -8,7 +8,7 @@ mod failsafe;
 mod layer;
 mod log;
 
-pub use failsafe::Failsafe;
+pub use failsafe::{Failsafe, FailsafeError};
 pub use layer::Layer;
 pub use log::{LogPrefix, LogRate, RateUnit};
 

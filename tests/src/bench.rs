@@ -6,5 +6,6 @@ pub mod paths;
 mod pipeline;
 pub mod programming;
 mod ratio;
+pub mod services;
 pub mod start;
 mod universe;

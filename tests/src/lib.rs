@@ -35,6 +35,7 @@ pub mod packet;
 pub mod probe;
 pub mod reference;
 pub mod rig;
+pub mod service;
 pub mod stream;
 pub mod topology;
 pub mod verdict;

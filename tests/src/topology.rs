@@ -108,6 +108,14 @@ impl Topology {
         }
     }
 
+    /// Lets the world outside reach further addresses by way of a node.
+    pub fn route(&self, addresses: &[IpAddr], node: &str) -> Result<()> {
+        let number = (1..).zip(self.nodes.keys()).find(|(_, name)| *name == node).map(|(number, _)| number);
+        let mut script = Script::new();
+        script.route_by(addresses, number.with_context(|| format!("no node {node:?} in this topology"))?);
+        run_all([(&self.outside, &script)])
+    }
+
     /// Joins further pods, as a CNI plug-in would.
     pub fn attach(&mut self, pods: &BTreeMap<String, Pod>) -> Result<()> {
         let mut inside = Vec::new();

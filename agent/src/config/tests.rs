@@ -9,7 +9,7 @@ fn config(flags: &[&str], file: &str) -> Result<Config, ConfigError> {
     let path = config.path().to_str().unwrap();
     let arguments = ["ferrule-agent", "--config", path].into_iter().chain(flags.iter().copied());
     match Task::parse(arguments.map(OsString::from))?.0 {
-        Task::Run(config) => Ok(config),
+        Task::Run(config) => Ok(*config),
         Task::Cleanup => panic!("nobody asked for a cleanup"),
     }
 }

@@ -3,18 +3,13 @@
 use std::sync::Arc;
 
 /// `logPrefix`: how a line begins. `%t` stands for the tier, `%k` for the kind, `%n` for the name, `%p` for namespace and name of the policy.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogPrefix {
     /// The origin of the rule, as its comment has it.
+    #[default]
     Origin,
     /// This text, with its placeholders filled in.
     Template(Arc<str>),
-}
-
-impl Default for LogPrefix {
-    fn default() -> Self {
-        Self::Origin
-    }
 }
 
 /// `logActionRateLimit` and `logActionRateLimitBurst`.

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use ferrule_ruleset::{compile::Options, render::render};
+use ferrule_ruleset::{
+    compile::Options,
+    render::render,
+    settings::{Layer, Switch},
+};
 
 use super::{
     packet_path::{Route, measure},
@@ -30,7 +34,18 @@ struct Configuration {
     name: &'static str,
     scale: Option<Scale>,
     options: Options,
+    /// Objects besides those of the scale.
+    more: &'static str,
 }
+
+/// Every interface of the node under policy, forwarded traffic included.
+const HOST_ENDPOINT: &str = r#"{"apiVersion": "v1", "kind": "List", "items": [
+  {"apiVersion": "projectcalico.org/v3", "kind": "HostEndpoint", "metadata": {"name": "all", "labels": {"role": "node"}},
+   "spec": {"node": "node-a", "interfaceName": "*"}},
+  {"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": "nodes"},
+   "spec": {"selector": "role == 'node'", "order": 1, "applyOnForward": true, "types": ["Ingress", "Egress"],
+     "ingress": [{"action": "Deny", "protocol": "TCP", "destination": {"ports": [23]}}, {"action": "Allow"}],
+     "egress": [{"action": "Deny", "protocol": "TCP", "destination": {"ports": [25]}}, {"action": "Allow"}]}}]}"#;
 
 /// Measures and prints.
 pub fn run() -> Result<()> {
@@ -71,7 +86,13 @@ fn configurations() -> Vec<Configuration> {
         })
     };
     let lines = || Options { rules_without_index: usize::MAX, ..Options::default() };
-    let of = |name, scale, options| Configuration { name, scale, options };
+    let guard_off = || Layer {
+        vxlan_from_workloads: Some(Switch::Enabled),
+        ipip_from_workloads: Some(Switch::Enabled),
+        ..Layer::default()
+    };
+    let without_guard = || Options { layer: guard_off(), ..Options::default() };
+    let of = |name, scale, options| Configuration { name, scale, options, more: "" };
     vec![
         of("connection tracking and nat hooks only", None, Options::default()),
         of("ferrule, 250 workloads", scale(250, Ports::Distinct), Options::default()),
@@ -82,6 +103,19 @@ fn configurations() -> Vec<Configuration> {
             Options::default(),
         ),
         of("ferrule, 250 workloads, without the port index", scale(250, Ports::Distinct), lines()),
+        of(
+            "ferrule, 250 workloads, encapsulated packets let through",
+            scale(250, Ports::Distinct),
+            without_guard(),
+        ),
+        Configuration {
+            more: HOST_ENDPOINT,
+            ..of(
+                "ferrule, 250 workloads, and a * host endpoint",
+                scale(250, Ports::Distinct),
+                Options::default(),
+            )
+        },
     ]
 }
 
@@ -116,7 +150,9 @@ fn build(configuration: &Configuration) -> Result<Topology> {
     let node = topology.node(NODE)?;
     node.execute("nft", &["-f", "-"], NAT)?;
     if configuration.scale.is_some() {
-        let (_, ruleset) = Pipeline::new(&scale.manifests(), configuration.options.clone());
+        let files = [scale.manifests(), configuration.more.to_owned()];
+        let files: Vec<&str> = files.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let (_, ruleset) = Pipeline::of_files(&files, configuration.options.clone());
         node.execute("nft", &["-f", "-"], &render(&ruleset))?;
     }
     Ok(topology)

@@ -22,15 +22,19 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline that has seen these manifests, and the ruleset they give.
     pub fn new(manifests: &str, options: Options) -> (Self, Ruleset) {
+        Self::of_files(&[manifests], options)
+    }
+
+    /// The same of several files.
+    pub fn of_files(files: &[&str], options: Options) -> (Self, Ruleset) {
         let mut directory = Directory::default();
-        let mut pipeline = Self {
-            resolver: Resolver::new(NodeName::from(NODE), vec![InterfacePrefix::default()]),
-            compiler: Compiler::new(options),
-        };
-        directory
-            .update("all.json", Some(manifests))
-            .into_iter()
-            .for_each(|event| pipeline.resolver.apply(event));
+        let resolver = Resolver::new(NodeName::from(NODE), vec![InterfacePrefix::default()]);
+        let mut pipeline =
+            Self { resolver: resolver.with_layer(&options.layer), compiler: Compiler::new(options) };
+        for (index, text) in files.iter().enumerate() {
+            let events = directory.update(&format!("{index}.json"), Some(text));
+            events.into_iter().for_each(|event| pipeline.resolver.apply(event));
+        }
         let ruleset = pipeline.ruleset();
         (pipeline, ruleset)
     }

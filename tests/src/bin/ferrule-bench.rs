@@ -9,10 +9,11 @@ use ferrule_tests::bench;
 type Figure = fn() -> Result<()>;
 
 /// The figures by name.
-const FIGURES: [(&str, Figure); 4] = [
+const FIGURES: [(&str, Figure); 5] = [
     ("programming", bench::programming::run),
     ("member", bench::member::run),
     ("paths", bench::paths::run),
+    ("services", bench::services::run),
     ("start", bench::start::run),
 ];
 
