@@ -27,6 +27,7 @@ use ferrule_tests::{
     decider::of_answer,
     namespace::Namespace,
     probe::{Prober, Request},
+    service::Mode,
     topology::Topology,
 };
 
@@ -134,10 +135,11 @@ fn nft_accepts_the_text_and_it_is_the_expected_one() {
 #[test]
 fn packets_through_the_text() {
     judge_all(|case| {
-        let topology = Topology::build(&case.name, &case.cluster, &case.outside())?;
+        let topology = case.topology()?;
         for (node, namespace) in topology.nodes() {
             namespace.execute("nft", &["--file", "-"], &render(case, node)?)?;
         }
+        case.proxy.install(&topology, Mode::Iptables)?;
         send(case, &topology, "packets through the text")
     });
 }
@@ -145,7 +147,8 @@ fn packets_through_the_text() {
 #[test]
 fn packets() {
     judge_all(|case| {
-        let topology = Topology::build(&case.name, &case.cluster, &case.outside())?;
+        let topology = case.topology()?;
+        case.proxy.install(&topology, Mode::Nftables)?;
         let mut agents = Vec::new();
         for (node, namespace) in topology.nodes() {
             agents.push((Agent::start(namespace, node, &case.directory, &case.arguments)?, namespace));
