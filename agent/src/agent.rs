@@ -9,9 +9,12 @@
 mod backoff;
 mod changes;
 mod dataplane;
+mod duties;
+mod hygiene;
 mod journal;
 mod quarantine;
 mod reconcile;
+mod rollback;
 mod trigger;
 
 use std::{
@@ -29,13 +32,17 @@ use tokio::{
 pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
+pub use rollback::{Cut, Remedy, Rollback, Sighting};
 
 use crate::{
+    interface_settings::InterfaceSettings,
     metrics::Metrics,
+    reachability::Reachability,
     source::{Message, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
+use hygiene::Hygiene;
 use journal::Journal;
 use trigger::{Cause, Trigger};
 
@@ -73,6 +80,9 @@ pub struct Agent<D> {
     tried_at: Option<Instant>,
     backoff: Backoff,
     repairs: Allowance,
+    hygiene: Hygiene,
+    settings: Option<InterfaceSettings>,
+    reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
     metrics: Arc<Metrics>,
@@ -100,6 +110,9 @@ impl<D: Dataplane> Agent<D> {
             tried_at: None,
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
+            hygiene: Hygiene::new(None),
+            settings: None,
+            reachability: None,
             journal: Journal::new(locations),
             status,
             metrics,
@@ -116,12 +129,19 @@ impl<D: Dataplane> Agent<D> {
                 self.reconcile().await;
                 self.publish();
             }
+            self.see_to_duties();
         }
     }
 
     async fn wait(&mut self) -> Result<(), AgentError> {
         let now = Instant::now();
-        let alarm = [self.retry_at, self.reconciler.quarantine().retry_at()].into_iter().flatten().min();
+        let alarms = [
+            self.retry_at,
+            self.reconciler.quarantine().retry_at(),
+            self.hygiene.retry_at(),
+            self.reconciler.rollback().and_then(Rollback::alarm),
+        ];
+        let alarm = alarms.into_iter().flatten().min();
         let until = alarm.unwrap_or(now + HEARTBEAT).min(now + HEARTBEAT);
         tokio::select! {
             message = self.inbox.recv() => self.take(message.ok_or(AgentError::NoSources)?),
@@ -129,11 +149,15 @@ impl<D: Dataplane> Agent<D> {
                 change.map_err(AgentError::Blind)?;
                 self.note_foreign_change(Instant::now());
             }
+            outcome = self.hygiene.outcome() => self.take_outcome(outcome),
+            sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
+            report = duties::report(&mut self.settings) => self.take_report(report),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
             self.trigger.add(Cause::Retry);
         }
+        self.advance_rollback();
         Ok(())
     }
 
@@ -184,7 +208,12 @@ impl<D: Dataplane> Agent<D> {
     }
 
     fn is_due(&self, now: Instant) -> bool {
-        self.awaited.is_empty() && !self.trigger.is_empty() && self.retry_at.is_none_or(|at| at <= now)
+        // Before the source was looked for, no change could be told from one that does no harm.
+        let judged = self.reachability.is_none() || self.reconciler.rollback().is_none_or(Rollback::is_ready);
+        self.awaited.is_empty()
+            && judged
+            && !self.trigger.is_empty()
+            && self.retry_at.is_none_or(|at| at <= now)
     }
 
     async fn reconcile(&mut self) {
@@ -203,6 +232,7 @@ impl<D: Dataplane> Agent<D> {
                 }
                 self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
                 self.backoff.reset();
+                self.assign_duties();
                 self.status.send_modify(|status| {
                     status.reconciliations += 1;
                     status.failure = None;
@@ -238,11 +268,15 @@ impl<D: Dataplane> Agent<D> {
         let pending = !self.trigger.is_empty();
         let journal = &self.journal;
         let awaited = &self.awaited;
+        let cut = self.reconciler.rollback().and_then(Rollback::cut);
         self.status.send_modify(|status| {
             status.alive_at = now;
             status.awaited.clone_from(awaited);
             if pending {
                 status.behind_since.get_or_insert(now);
+            }
+            if status.cut.as_ref() != cut {
+                status.cut = cut.cloned();
             }
             if status.findings != *journal.findings() {
                 status.findings.clone_from(journal.findings());

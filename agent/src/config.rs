@@ -4,30 +4,38 @@
 //! * The environment is read here and nowhere else.
 //! * A [`Config`] is valid; nothing behind this module checks it again.
 
+mod duration;
 mod settings;
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{CommandFactory, FromArgMatches};
 use ferrule_ruleset::{
     compile::Options,
     links::InterfacePrefix,
-    name::NodeName,
+    name::{InterfaceName, NodeName},
     settings::{EndpointToHost, InvalidPackets, Layer},
 };
 use tracing_subscriber::EnvFilter;
 
-pub use settings::{HostAction, Invalid, LogFormat, Settings};
+pub use settings::{Forwarding, HostAction, InterfaceMode, Invalid, LogFormat, Settings};
 
+use crate::interface_settings::{IpForwarding, Mode};
 use settings::Backend;
 
 /// Where readiness and liveness are served unless told otherwise.
 const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
+/// The link of kube-proxy in IPVS mode, which bears every service address.
+const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
+/// After how long without an answer of the source a change is taken back, unless told otherwise.
+const ROLLBACK_AFTER: &str = "10s";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
 
@@ -47,12 +55,29 @@ pub struct Config {
     pub node: NodeName,
     /// The directory of manifests.
     pub manifests: PathBuf,
+    /// The links whose addresses are left out.
+    pub interface_exclude: BTreeSet<InterfaceName>,
+    /// What to do about the settings of interfaces.
+    pub interface_settings: Mode,
+    /// Whether they include that the node forwards.
+    pub ip_forwarding: IpForwarding,
     /// What the compiler's layout depends on.
     pub options: Options,
     /// Where `/readiness` and `/liveness` are served.
     pub health_address: SocketAddr,
     /// Where `/metrics` is served; none for the health address.
     pub metrics_address: Option<SocketAddr>,
+    /// When a change is taken back; none for never.
+    pub rollback: Option<RollbackSettings>,
+}
+
+/// When a change is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollbackSettings {
+    /// The source of policy: `host:port`, at least one.
+    pub targets: Vec<String>,
+    /// After how long without an answer of any of them.
+    pub after: Duration,
 }
 
 /// How to log.
@@ -161,6 +186,9 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
     Ok(Config {
         node: NodeName::new(node),
         manifests: settings.manifests.ok_or(ConfigError::Missing("manifests"))?,
+        interface_exclude: exclusions(settings.interface_exclude),
+        interface_settings: settings.interface_settings.unwrap_or_default().into(),
+        ip_forwarding: settings.ip_forwarding.unwrap_or_default().into(),
         options,
         health_address: address(
             "health-address",
@@ -170,7 +198,33 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             .metrics_address
             .map(|text| address("metrics-address", &text))
             .transpose()?,
+        rollback: rollback(settings.rollback_probe.unwrap_or_default(), settings.rollback_after.as_deref())?,
     })
+}
+
+fn rollback(targets: Vec<String>, after: Option<&str>) -> Result<Option<RollbackSettings>, ConfigError> {
+    let is_target = |target: &str| {
+        target.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && (!host.contains(':') || host.starts_with('[')) && port.parse::<u16>().is_ok()
+        })
+    };
+    if let Some(wrong) = targets.iter().find(|target| !is_target(target)) {
+        return Err(ConfigError::Invalid {
+            setting: "rollback-probe",
+            value: wrong.clone(),
+            reason:
+                "a host and port is wanted, such as 10.0.0.1:6443, [fd00::1]:6443 or api.example.org:6443"
+                    .to_owned(),
+        });
+    }
+    let after = after.unwrap_or(ROLLBACK_AFTER);
+    let after = duration::parse(after).ok_or_else(|| ConfigError::Invalid {
+        setting: "rollback-after",
+        value: after.to_owned(),
+        reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
+    })?;
+    let wanted = !targets.is_empty() && !after.is_zero();
+    Ok(wanted.then_some(RollbackSettings { targets, after }))
 }
 
 fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {
@@ -185,6 +239,12 @@ fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigErro
         })
     };
     given.iter().map(parse).collect()
+}
+
+/// An empty name stands for none, so that nothing can be excluded at all.
+fn exclusions(given: Option<Vec<String>>) -> BTreeSet<InterfaceName> {
+    let names = given.unwrap_or_else(|| vec![EXCLUDED_INTERFACE.to_owned()]);
+    names.into_iter().filter(|name| !name.is_empty()).map(InterfaceName::new).collect()
 }
 
 fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
@@ -206,6 +266,25 @@ impl From<HostAction> for EndpointToHost {
             HostAction::Accept => Self::Accept,
             HostAction::Drop => Self::Drop,
             HostAction::Return => Self::Return,
+        }
+    }
+}
+
+impl From<InterfaceMode> for Mode {
+    fn from(mode: InterfaceMode) -> Self {
+        match mode {
+            InterfaceMode::Apply => Self::Apply,
+            InterfaceMode::Check => Self::Check,
+            InterfaceMode::Off => Self::Off,
+        }
+    }
+}
+
+impl From<Forwarding> for IpForwarding {
+    fn from(forwarding: Forwarding) -> Self {
+        match forwarding {
+            Forwarding::Enabled => Self::Enabled,
+            Forwarding::Disabled => Self::Disabled,
         }
     }
 }

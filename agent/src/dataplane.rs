@@ -9,11 +9,12 @@ mod adopt;
 mod bare;
 mod monitor;
 mod refusal;
+mod tenancy;
 mod worker;
 
 use std::io;
 
-use ferrule_ruleset::{diff::Transaction, nft::Ruleset};
+use ferrule_ruleset::{diff::Transaction, nft::Ruleset, tenancy::Tenancy};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -59,6 +60,11 @@ impl Kernel {
         self.order(|answer| Order::Adopt(desired.clone(), answer)).await?
     }
 
+    /// Who holds which address according to our tables. What was not recognised in `held`, such as the chain of a pod that is gone, is read rule by rule.
+    pub async fn tenancy(&self, held: Option<&Ruleset>) -> io::Result<Tenancy> {
+        self.order(|answer| Order::Tenancy(held.cloned(), answer)).await?
+    }
+
     /// Removes our tables, if there are any.
     pub async fn cleanup(&self) -> Result<(), CommitError> {
         self.order(Order::Cleanup).await.map_err(CommitError::Transport)?
@@ -96,6 +102,10 @@ impl Dataplane for Kernel {
 
     async fn has_tables(&mut self) -> io::Result<bool> {
         self.order(Order::HasTables).await?
+    }
+
+    async fn tenancy(&mut self, held: Option<&Ruleset>) -> io::Result<Tenancy> {
+        Kernel::tenancy(self, held).await
     }
 
     async fn foreign_change(&mut self) -> io::Result<()> {

@@ -14,10 +14,13 @@
 
 pub mod agent;
 pub mod config;
+pub mod conntrack;
 pub mod dataplane;
 pub mod health;
+pub mod interface_settings;
 pub mod logging;
 pub mod metrics;
 pub mod netlink;
+pub mod reachability;
 pub mod source;
 pub mod status;

@@ -6,10 +6,12 @@ use anyhow::Context as _;
 use ferrule_agent::{
     agent::{Agent, Reconciler},
     config::{Config, ConfigError, Task},
+    conntrack,
     dataplane::Kernel,
     health::{Pages, Responder},
-    logging,
+    interface_settings, logging,
     metrics::Metrics,
+    reachability,
     source::{links, manifests},
     status::Status,
 };
@@ -76,9 +78,20 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);
     let (locations, mut manifests) = manifests::start(&config.manifests, sender.clone())?;
-    let mut links = links::start(sender).context("cannot talk to rtnetlink")?;
+    let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
+    let settings = interface_settings::start(
+        config.interface_settings,
+        config.ip_forwarding,
+        config.options.prefixes.clone(),
+    )?;
     let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
-    let agent = Agent::new(reconciler, inbox, status, locations, metrics);
+    let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
+    let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
+        .with_conntrack(conntrack)
+        .with_interface_settings(settings);
+    if let Some(rollback) = config.rollback {
+        agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets));
+    }
 
     tokio::select! {
         result = agent.run() => match result? {},

@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::agent::Changes;
+use crate::{agent::Changes, conntrack, interface_settings::Report};
 
 /// All figures of the agent.
 #[derive(Debug)]
@@ -22,6 +22,11 @@ pub struct Metrics {
     reconciliations: Family<OutcomeLabel, Counter>,
     changes: Family<ChangeLabels, Counter>,
     repairs: Counter,
+    forgotten: Counter,
+    forget_failures: Counter,
+    settings_applied: Counter,
+    settings_deviating: Gauge,
+    rollbacks: Counter,
     refused: Gauge,
     findings: Gauge,
     in_step_at: Gauge<f64, AtomicU64>,
@@ -113,6 +118,11 @@ impl Metrics {
             reconciliations: Family::default(),
             changes: Family::default(),
             repairs: Counter::default(),
+            forgotten: Counter::default(),
+            forget_failures: Counter::default(),
+            settings_applied: Counter::default(),
+            settings_deviating: Gauge::default(),
+            rollbacks: Counter::default(),
             refused: Gauge::default(),
             findings: Gauge::default(),
             in_step_at: Gauge::default(),
@@ -136,6 +146,31 @@ impl Metrics {
             "repairs",
             "Times that somebody else's change of our tables was undone",
             self.repairs.clone(),
+        );
+        registry.register(
+            "conntrack_deleted",
+            "Connection tracking entries of addresses that left the node",
+            self.forgotten.clone(),
+        );
+        registry.register(
+            "conntrack_failures",
+            "Times that such entries could not all be deleted",
+            self.forget_failures.clone(),
+        );
+        registry.register(
+            "interface_settings_applied",
+            "Settings under /proc/sys that were changed to what workload interfaces need",
+            self.settings_applied.clone(),
+        );
+        registry.register(
+            "interface_settings_deviating",
+            "Settings under /proc/sys that are not what workload interfaces need",
+            self.settings_deviating.clone(),
+        );
+        registry.register(
+            "rollbacks",
+            "Times that a change cut the agent off from its source",
+            self.rollbacks.clone(),
         );
         registry.register("refused_policies", "Policies that the kernel refuses", self.refused.clone());
         registry.register("findings", "Things wrong with the input", self.findings.clone());
@@ -170,6 +205,25 @@ impl Metrics {
     /// Counts a repair.
     pub fn repaired(&self) {
         self.repairs.inc();
+    }
+
+    /// Counts connection tracking entries that were deleted, or a failure to do so.
+    pub fn forgot(&self, outcome: &conntrack::Outcome) {
+        match outcome {
+            Ok(entries) => drop(self.forgotten.inc_by(*entries as u64)),
+            Err(_) => drop(self.forget_failures.inc()),
+        }
+    }
+
+    /// Takes note of how the settings of interfaces are.
+    pub fn inspected(&self, report: &Report) {
+        self.settings_applied.inc_by(report.applied as u64);
+        self.settings_deviating.set(gauge(report.deviations.len()));
+    }
+
+    /// Counts a change that cut the agent off.
+    pub fn rolled_back(&self) {
+        self.rollbacks.inc();
     }
 
     /// Sets how many policies are refused.

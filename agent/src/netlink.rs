@@ -1,4 +1,4 @@
-//! nf_tables over netlink: what is said to the kernel and what it answers, in bytes.
+//! nf_tables, and the table of connection tracking, over netlink: what is said to the kernel and what it answers, in bytes.
 //!
 //! ```text
 //! Operation ─encode→ Batch ─one sendmsg→ kernel ─Fault (sequence number)→ Place (operation, part)
@@ -13,7 +13,9 @@
 //! * Tables, chains and rules are written by libnftnl; sets, elements, requests and everything that is read are encoded and decoded here, because
 //!   libnftnl would hold every element in memory and ends the process on an attribute of a size it does not expect.
 
+mod action;
 mod batch;
+mod conntrack;
 mod element;
 mod encode;
 mod expression;
@@ -25,6 +27,7 @@ mod read;
 mod rule;
 mod set;
 mod socket;
+mod source_address;
 mod uapi;
 mod write;
 

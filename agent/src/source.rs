@@ -15,6 +15,10 @@ pub enum Source {
     Manifests,
     /// The node's links and routes.
     Links,
+    /// Connection tracking. It has only findings, and is not waited for.
+    Conntrack,
+    /// The settings of interfaces. They have only findings, and are not waited for.
+    InterfaceSettings,
 }
 
 impl Source {
@@ -27,6 +31,8 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Self::Manifests => "manifests",
             Self::Links => "links",
+            Self::Conntrack => "conntrack",
+            Self::InterfaceSettings => "interface settings",
         })
     }
 }

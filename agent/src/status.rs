@@ -18,7 +18,10 @@ use ferrule_ruleset::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::source::Source;
+use crate::{
+    agent::{Cut, Remedy},
+    source::Source,
+};
 
 /// How long an update may take before readiness speaks of it.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -38,6 +41,8 @@ pub struct Status {
     pub failure: Option<String>,
     /// Policies that the kernel refused, which are closed for that reason.
     pub refused: Vec<Refusal>,
+    /// The change that cut the agent off from its source and is not in force, or would not be if there were something to put back.
+    pub cut: Option<Cut>,
     /// What is wrong with the input.
     pub findings: BTreeMap<Source, Vec<Finding>>,
     /// How often the kernel was brought in step since the start.
@@ -66,6 +71,7 @@ impl Status {
             behind_since: Some(now),
             failure: None,
             refused: Vec::new(),
+            cut: None,
             findings: BTreeMap::new(),
             reconciliations: 0,
             alive_at: now,
@@ -89,6 +95,7 @@ impl Status {
             ));
         }
         shortfalls.extend(self.refused.iter().map(Refusal::to_string));
+        shortfalls.extend(self.cut.as_ref().map(|cut| cut_off(cut, now)));
         shortfalls
     }
 
@@ -123,6 +130,11 @@ impl Status {
             "node": self.node.as_str(),
             "reconciliations": self.reconciliations,
             "shortfalls": shortfalls,
+            "rolled_back": self.cut.as_ref().map(|cut| json!({
+                "change": cut.change,
+                "seconds": now.duration_since(cut.since).as_secs_f64(),
+                "put_back": cut.remedy == Remedy::PutBack,
+            })),
             "refused": self.refused.iter().map(Refusal::json).collect::<Vec<_>>(),
             "findings": self.findings().map(finding_json).collect::<Vec<_>>(),
         })
@@ -147,6 +159,20 @@ impl std::fmt::Display for Refusal {
         }
         let policy = ResourceKey::Policy(self.policy.clone());
         write!(f, "{policy}: the kernel refuses it: {} (all that it governs is closed)", self.reason)
+    }
+}
+
+fn cut_off(cut: &Cut, now: Instant) -> String {
+    let Cut { change, since, remedy } = cut;
+    let ago = now.duration_since(*since).as_secs_f64();
+    match remedy {
+        Remedy::PutBack => format!(
+            "the last change cut the agent off from its source and was taken back {ago:.1} s ago ({change}); the ruleset before it is in force until \
+             the sources want something else"
+        ),
+        Remedy::NothingToPutBack => format!(
+            "the last change cut the agent off from its source, as found {ago:.1} s ago ({change}); no earlier ruleset is known as a whole to put back"
+        ),
     }
 }
 

@@ -23,7 +23,7 @@ mod tests;
 
 use options::Layout;
 pub use options::Options;
-pub use skeleton::PRIORITY;
+pub use skeleton::{PRIORITY, dispatch_map};
 
 use std::{
     collections::{BTreeMap, BTreeSet},

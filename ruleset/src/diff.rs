@@ -12,7 +12,10 @@
 //! generation of the moment. It would run through the new chain as if that had no rules. Retiring is always apart, for the same reason: a packet under
 //! way on old rules would miss in a set that is gone.
 //!
-//! What cannot be changed in place (type, capacity or comment of a set, hook of a chain) makes the whole table of that family be replaced. Names encode
+//! A base chain comes filled and goes whole in the switch batch: the kernel hooks it in at once, but lets packets see its rules with the others of the
+//! batch. So does one that gets another hook, priority or kind: it is deleted and created.
+//!
+//! What cannot be changed in place (type, capacity or comment of a set, whether a chain is hooked in) makes the whole table of that family be replaced. Names encode
 //! what they hold, so that this does not happen by policy. Deliberately absent: a search for an order of edits that avoids loops of jumps within the
 //! switch batch where both ends are free of them. The layout is layered and chains never change layers; if one did, an old kernel might refuse the
 //! batch, and what follows a refusal is a replacement.

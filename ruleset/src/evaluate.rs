@@ -3,6 +3,9 @@
 //! * A `goto` leaves no way back to its chain: the end of the chain it leads to, or a `return` there, comes back behind the last `jump`, or is the end
 //!   of the base chain, whose policy is `accept`.
 //! * A verdict map without the key lets the rule pass by, and the next rule is looked at.
+//! * A packet is what it is at its hook from first to last: what connection tracking does between two base chains, and what statements change of the
+//!   packet (`notrack`, DSCP, translated addresses), is for the caller to put into the packet of the next hook.
+//! * Limits of rate and of flows are taken as not exceeded.
 //! * Total: what the kernel would have refused to load (a chain that is not there, jumps in a loop) drops the packet here.
 
 mod condition;
@@ -12,9 +15,12 @@ use std::sync::Arc;
 use crate::{
     diff::JUMP_DEPTH,
     name::{ChainName, SetName},
-    nft::{Chain, Elements, InterfaceSide, ProtocolPort, Rule, Ruleset, Statement, Table, Verdict},
+    nft::{
+        Chain, ChainKind, Elements, InterfaceSide, LimitSense, ProtocolPort, RateLimit, Rule, Ruleset,
+        Statement, Table, Verdict,
+    },
     origin::Origin,
-    packet::{Packet, Payload},
+    packet::{Packet, Payload, Tracking},
 };
 
 /// What became of a packet.
@@ -46,12 +52,12 @@ pub struct Step {
     pub origin: Arc<Origin>,
 }
 
-/// The way of a packet through the base chains of its hook, by ascending priority: each has to accept it. The path holds the rules with a verdict or a
-/// log statement whose conditions held.
+/// The way of a packet through the base chains of its hook, by ascending priority: each has to accept it. Chains that translate addresses see the first
+/// packet of a flow only. The path holds the rules that end with a verdict, a rejection or a translation, or log, whose conditions held.
 pub fn evaluate(ruleset: &Ruleset, packet: &Packet) -> Trace {
     let table = ruleset.table(packet.family());
     let at_hook = table.chains.values().filter_map(|chain| {
-        let base = chain.base.filter(|base| base.hook == packet.hook)?;
+        let base = chain.base.filter(|base| base.hook == packet.hook && sees(base.kind, packet.tracking))?;
         Some((base.priority, chain))
     });
     let mut bases: Vec<(i32, &Arc<Chain>)> = at_hook.collect();
@@ -61,10 +67,31 @@ pub fn evaluate(ruleset: &Ruleset, packet: &Packet) -> Trace {
     Trace { outcome: if dropped { Outcome::Dropped } else { Outcome::Accepted }, path: walk.path }
 }
 
-/// The first condition of a rule that does not hold for a packet, by its place among the statements; none if the rule matches.
+/// Whether chains of a kind are asked about a packet.
+fn sees(kind: ChainKind, tracking: Tracking) -> bool {
+    match kind {
+        ChainKind::Filter | ChainKind::Route => true,
+        ChainKind::Nat => tracking == Tracking::New,
+    }
+}
+
+/// The first statement of a rule that lets a packet not go on, by its place; none if the rule matches.
 pub fn first_miss(rule: &Rule, packet: &Packet, table: &Table) -> Option<usize> {
-    rule.statements.iter().position(|statement| {
-        statement.condition().is_some_and(|asked| !condition::holds(asked, packet, table))
+    rule.statements.iter().position(|statement| match statement {
+        Statement::Match(condition) => !condition::holds(condition, packet, table),
+        Statement::ConnectionsOver(_) | Statement::Limit(RateLimit { sense: LimitSense::Over, .. }) => true,
+        Statement::Limit(RateLimit { sense: LimitSense::Under, .. })
+        | Statement::Counter
+        | Statement::Log(_)
+        | Statement::Verdict(_)
+        | Statement::InterfaceMap(..)
+        | Statement::PortMap(_)
+        | Statement::Notrack
+        | Statement::Dscp(_)
+        | Statement::Reject(_)
+        | Statement::Masquerade(_)
+        | Statement::SourceNat(..)
+        | Statement::DestinationNat(_) => false,
     })
 }
 
@@ -132,8 +159,13 @@ impl<'a> Walk<'a> {
                 Statement::Match(condition) if condition::holds(condition, self.packet, self.table) => {
                     continue;
                 }
-                Statement::Match(_) => break,
-                Statement::Counter => continue,
+                Statement::Match(_)
+                | Statement::ConnectionsOver(_)
+                | Statement::Limit(RateLimit { sense: LimitSense::Over, .. }) => break,
+                Statement::Counter
+                | Statement::Limit(RateLimit { sense: LimitSense::Under, .. })
+                | Statement::Notrack
+                | Statement::Dscp(_) => continue,
                 Statement::Log(_) => {
                     logged = true;
                     continue;
@@ -141,6 +173,10 @@ impl<'a> Walk<'a> {
                 Statement::Verdict(reached) => Some(reached.clone()),
                 Statement::InterfaceMap(side, map) => self.by_interface(*side, map),
                 Statement::PortMap(map) => self.by_port(map),
+                Statement::Reject(_) => Some(Verdict::Drop),
+                Statement::Masquerade(_) | Statement::SourceNat(..) | Statement::DestinationNat(_) => {
+                    Some(Verdict::Accept)
+                }
             };
             break;
         }

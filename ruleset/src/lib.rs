@@ -43,6 +43,7 @@ pub mod compile;
 pub mod render;
 
 pub mod diff;
+pub mod tenancy;
 
 pub mod evaluate;
 pub mod packet;

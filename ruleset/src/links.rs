@@ -17,14 +17,14 @@ pub enum Links {
     Observed(ObservedLinks),
 }
 
-/// Links and host routes of the kernel. The maps share structure with their earlier versions.
+/// Links, host routes and addresses of the kernel. The maps share structure with their earlier versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObservedLinks {
     /// The links that exist.
     pub names: OrdSet<InterfaceName>,
     /// The device of each host route (/32 or /128).
     pub routes: OrdMap<IpAddr, InterfaceName>,
-    /// The node's own unicast addresses, by the interface that bears them.
+    /// The node's own addresses by link, as its local routes have them, less those of links that the agent is told to leave out.
     pub addresses: OrdMap<InterfaceName, OrdSet<IpAddr>>,
 }
 

@@ -4,16 +4,18 @@
 //! in maps that share structure, so that comparing two versions costs what differs. Equality is complete: what is equal is the same in the kernel.
 
 mod chain;
+mod condition;
 #[cfg(test)]
 pub(crate) mod example;
 mod rule;
 mod set;
+mod statement;
 
-pub use chain::{BaseChain, Chain, Hook};
-pub use rule::{
-    AddressSide, CtState, InterfaceMatch, InterfaceSide, Match, Operator, PortSide, Rule, Statement, Verdict,
-};
+pub use chain::{BaseChain, Chain, ChainKind, Hook};
+pub use condition::{AddressSide, CtState, InterfaceMatch, InterfaceSide, Match, Operator, PortSide};
+pub use rule::{Rule, Verdict};
 pub use set::{Element, Elements, Interval, ProtocolPort, Set};
+pub use statement::{FullyRandom, LimitSense, NatPorts, RateLimit, RateUnit, Reject, Statement};
 
 use std::sync::Arc;
 

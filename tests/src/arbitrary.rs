@@ -1,8 +1,9 @@
 //! Arbitrary rulesets and packets for the laws: well-formed, and small enough that packets hit rules and elements.
 //!
-//! All names come from fixed pools. A name stands for one kind of object in every ruleset (a set's type and capacity, a base chain's hook), as the
+//! All names come from fixed pools. A name stands for one kind of object in every ruleset (a set's type and capacity, whether a chain is hooked in), as the
 //! names that the compiler gives do; chains only lead to chains later in the pool, so that no ruleset and no mixture of two has a loop.
 
+mod action;
 mod packet;
 mod rule;
 mod table;

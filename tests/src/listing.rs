@@ -56,9 +56,21 @@ fn is_property(line: &str) -> bool {
 
 /// A property, its priority by number.
 fn property(line: &str) -> String {
-    line.replace("priority filter + ", "priority ")
-        .replace("priority filter - ", "priority -")
-        .replace("priority filter", "priority 0")
+    let Some((head, priority)) = line.split_once(" priority ") else { return line.to_owned() };
+    let (priority, rest) = priority.split_once(';').unwrap_or((priority, ""));
+    let words: Vec<&str> = priority.split(' ').collect();
+    let (named, distance) = words.split_first().expect("a split has a first part");
+    let named = match *named {
+        "raw" => -300,
+        "mangle" => -150,
+        "dstnat" => -100,
+        "filter" => 0,
+        "security" => 50,
+        "srcnat" => 100,
+        number => number.parse().unwrap_or(i32::MAX),
+    };
+    let distance: i32 = distance.concat().parse().unwrap_or(0);
+    format!("{head} priority {}; {}", named + distance, rest.trim())
 }
 
 fn split_elements(list: &str) -> Vec<String> {
@@ -78,6 +90,25 @@ fn rule(line: &str) -> String {
         rest = match rest {
             [] => break,
             ["packets", _, "bytes", _, rest @ ..] => rest,
+            // nft 1.0.6 does not list the burst that it takes where none is given.
+            ["burst", "5", "packets", rest @ ..] => rest,
+            ["ct", "status", rest @ ..] => {
+                let (not, rest) = rest.strip_prefix(&["!"]).map_or(("", rest), |rest| ("! ", rest));
+                let (status, rest) = rest.split_first().unwrap_or((&"", rest));
+                parts.push(format!("ct status {not}{}", if *status == "dnat" { "0x20" } else { status }));
+                rest
+            }
+            ["reject", "with", "tcp", "reset", rest @ ..] => {
+                // nft leaves it to these words to say which protocol.
+                protocol = Some(even("tcp"));
+                parts.push("reject with reset".to_owned());
+                rest
+            }
+            ["reject", "with", "icmp", "13" | "admin-prohibited", rest @ ..]
+            | ["reject", "with", "icmpv6", "1" | "admin-prohibited", rest @ ..] => {
+                parts.push("reject as prohibited".to_owned());
+                rest
+            }
             ["meta", "l4proto", number, rest @ ..] if *number != "." && *number != "!=" => {
                 protocol = Some(even(number));
                 rest
@@ -154,6 +185,8 @@ fn even(word: &str) -> String {
         "icmpv6" | "ipv6-icmp" => "58".to_owned(),
         "established,related" => "0x2,0x4".to_owned(),
         "invalid" => "0x1".to_owned(),
+        "new" => "0x8".to_owned(),
+        "untracked" => "0x40".to_owned(),
         "local" => "2".to_owned(),
         word => network(word).or_else(|| range(word)).unwrap_or_else(|| word.to_owned()),
     };

@@ -8,6 +8,7 @@ use ferrule_ruleset::{
     name::{ChainName, SetName},
     nft::Ruleset,
     origin::Origin,
+    tenancy::Tenancy,
 };
 
 /// A kernel that enforces rulesets.
@@ -21,6 +22,10 @@ pub trait Dataplane {
 
     /// Whether a table of ours exists, whatever it holds.
     fn has_tables(&mut self) -> impl Future<Output = io::Result<bool>>;
+
+    /// Who holds which address according to our tables, whoever wrote them, and whether or not they can be accounted for otherwise. `held` is what was
+    /// recognised of them.
+    fn tenancy(&mut self, held: Option<&Ruleset>) -> impl Future<Output = io::Result<Tenancy>>;
 
     /// Waits until somebody else has changed our tables, or may have. May be dropped while it waits.
     fn foreign_change(&mut self) -> impl Future<Output = io::Result<()>>;

@@ -11,10 +11,13 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     dataplane::CommitError,
+    hygiene::Settled,
     reconcile::Summary,
+    rollback::{Cut, Remedy, Step},
     trigger::{Cause, Trigger},
 };
 use crate::{
+    interface_settings::Report,
     source::{Source, manifests::Locations},
     status::Refusal,
 };
@@ -117,6 +120,69 @@ impl Journal {
             error!(%trigger, error = %failure, attempts = self.failures, ?pause, ?total, "cannot bring the kernel in step");
         } else {
             warn!(%trigger, error = %failure, attempts = self.failures, ?pause, ?total, "not reconciled");
+        }
+    }
+
+    /// The connections of addresses that have left are forgotten, or are not.
+    pub fn note_forgotten(&mut self, settled: &Settled) {
+        let Settled { addresses, duration, outcome, pause } = settled;
+        let findings = match outcome {
+            Ok(entries) => {
+                info!(addresses, entries, ?duration, "forgot the connections of addresses that have left");
+                Vec::new()
+            }
+            Err(error) => {
+                debug!(addresses, %error, ?pause, "not forgotten");
+                vec![Finding {
+                    location: None,
+                    severity: Severity::Warning,
+                    object: None,
+                    field: String::new(),
+                    message: format!(
+                        "connections of addresses that have left the node are not all forgotten: {error}"
+                    ),
+                    consequence: "they may live on with whoever has these addresses now; it is tried again"
+                        .to_owned(),
+                }]
+            }
+        };
+        self.note_findings(Source::Conntrack, findings);
+    }
+
+    /// The settings of interfaces were looked at.
+    pub fn note_inspection(&mut self, report: &Report) {
+        if report.applied > 0 {
+            info!(settings = report.applied, "set what workload interfaces need under /proc/sys");
+        }
+        self.note_findings(Source::InterfaceSettings, report.findings());
+    }
+
+    /// Nobody looks after the settings of interfaces any more.
+    pub fn note_inspector_gone(&self) {
+        error!("the thread that looks after interface settings has ended; start the agent anew");
+    }
+
+    /// A change is taken back, or made after all.
+    pub fn note_rollback(&self, step: &Step) {
+        match step {
+            Step::Reject(Cut { change, remedy: Remedy::PutBack, .. }) => {
+                error!(
+                    change,
+                    "a change cut the agent off from its source; putting back the last ruleset that worked"
+                );
+            }
+            Step::Reject(Cut { change, remedy: Remedy::NothingToPutBack, .. }) => {
+                error!(
+                    change,
+                    "a change cut the agent off from its source, and no earlier ruleset is known to put back"
+                );
+            }
+            Step::Absolve => {
+                warn!("the source does not answer without the last change either; making that change again");
+            }
+            Step::TryAgain => {
+                info!("the sources want something other than what cut the agent off; trying that")
+            }
         }
     }
 

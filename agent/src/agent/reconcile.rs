@@ -1,17 +1,18 @@
 //! One reconciliation: from what is known to what the kernel holds.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
     compile::{Compiler, Options},
     diff::diff,
     event::Event,
-    ir::NodePolicy,
+    ir::{Endpoint, NodePolicy},
     name::NodeName,
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
     resource::ResourceKey,
+    tenancy::Tenancy,
 };
 use tokio::time::Instant;
 
@@ -19,8 +20,12 @@ use super::{
     changes::Changes,
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
+    rollback::Rollback,
 };
-use crate::metrics::{Metrics, Outcome, Stage};
+use crate::{
+    interface_settings::{Interfaces, SourceSpoofing},
+    metrics::{Metrics, Outcome, Stage},
+};
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
 const SETBACK_LIMIT: u32 = 2;
@@ -38,6 +43,10 @@ pub struct Reconciler<D> {
     /// Failures since the last success.
     setbacks: u32,
     quarantine: Quarantine,
+    /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
+    tenancy: Option<Tenancy>,
+    departed: BTreeSet<IpAddr>,
+    rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
 
@@ -89,8 +98,26 @@ impl<D: Dataplane> Reconciler<D> {
             kernel: Kernel::Unread,
             setbacks: 0,
             quarantine: Quarantine::new(),
+            tenancy: None,
+            departed: BTreeSet::new(),
+            rollback: None,
             metrics,
         }
+    }
+
+    /// Puts every change on trial from now on.
+    pub fn set_rollback(&mut self, rollback: Rollback) {
+        self.rollback = Some(rollback);
+    }
+
+    /// The way back from a change, if changes are on trial at all.
+    pub fn rollback(&self) -> Option<&Rollback> {
+        self.rollback.as_ref()
+    }
+
+    /// The same, to change it.
+    pub fn rollback_mut(&mut self) -> Option<&mut Rollback> {
+        self.rollback.as_mut()
     }
 
     /// Takes in a fact.
@@ -126,6 +153,17 @@ impl<D: Dataplane> Reconciler<D> {
         &mut self.quarantine
     }
 
+    /// The addresses that have left the node since this was last asked.
+    pub fn take_departed(&mut self) -> BTreeSet<IpAddr> {
+        std::mem::take(&mut self.departed)
+    }
+
+    /// The interfaces of the endpoints of this node.
+    pub fn interfaces(&self) -> Interfaces {
+        let interface = |endpoint: &Arc<Endpoint>| (endpoint.interface.clone(), SourceSpoofing::Forbidden);
+        self.policy.endpoints.values().map(interface).collect()
+    }
+
     /// How many endpoints and policies are enforced.
     pub fn extent(&self) -> (usize, usize) {
         (self.policy.endpoints.len(), self.policy.policies.len())
@@ -155,14 +193,18 @@ impl<D: Dataplane> Reconciler<D> {
         self.policy = timed(&mut timings.resolve, || self.resolver.resolve());
         let mut stale = 0;
         loop {
-            let desired = self.compile(&mut summary.timings.compile);
+            let compiled = self.compile(&mut summary.timings.compile);
+            let held = self.rollback.as_mut().and_then(|rollback| rollback.hold(&compiled, Instant::now()));
+            let desired = held.unwrap_or(compiled);
             let applied = self.read_kernel(&desired, &mut summary.timings.adopt).await;
+            self.read_tenancy(applied.as_ref()).await;
             let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
             if transaction.is_empty() {
                 self.succeed(desired);
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
+            let trial = self.rollback.as_ref().map(|_| transaction.clone());
             let batches = transaction.batches.len();
             let started = Instant::now();
             let result = self.dataplane.commit(transaction).await;
@@ -170,6 +212,9 @@ impl<D: Dataplane> Reconciler<D> {
             let Err(error) = result else {
                 summary.changes = changes;
                 summary.batches = batches;
+                if let (Some(rollback), Some(transaction)) = (&mut self.rollback, trial) {
+                    rollback.note_commit(applied.as_ref(), &desired, &transaction, Instant::now());
+                }
                 self.succeed(desired);
                 return Ok(());
             };
@@ -224,7 +269,24 @@ impl<D: Dataplane> Reconciler<D> {
         }
     }
 
+    /// Who holds which address before anything is changed, also by the hand of an earlier agent.
+    async fn read_tenancy(&mut self, applied: Option<&Ruleset>) {
+        if self.tenancy.is_some() {
+            return;
+        }
+        self.tenancy = match self.dataplane.tenancy(applied).await {
+            Ok(tenancy) => Some(tenancy),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read which addresses the last agent knew; their connections may outlive them");
+                applied.map(Tenancy::of)
+            }
+        };
+    }
+
     fn succeed(&mut self, desired: Ruleset) {
+        let tenancy = Tenancy::of(&desired);
+        let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
+        self.departed.extend(before.departed(&tenancy));
         self.metrics.set_holds(&self.policy, &desired);
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;

@@ -1,6 +1,7 @@
 //! The loop over a kernel in memory. Time is paused: it passes only while everything waits.
 
 mod fake;
+mod rollback;
 
 use std::{future::Future, time::Duration};
 
@@ -31,12 +32,21 @@ struct World {
 
 impl World {
     async fn play<F: Future<Output = ()>>(script: impl FnOnce(Self) -> F) {
+        Self::play_with(|agent, _| agent, script).await;
+    }
+
+    /// The same with an agent that is made more of.
+    async fn play_with<F: Future<Output = ()>>(
+        equip: impl FnOnce(Agent<Fake>, &Fake) -> Agent<Fake>,
+        script: impl FnOnce(Self) -> F,
+    ) {
         let (sender, inbox) = mpsc::channel(64);
         let (status_sender, status) = watch::channel(Status::new(node(), Instant::now()));
         let kernel = Fake::default();
         let metrics = Arc::new(Metrics::new());
         let reconciler = Reconciler::new(node(), Options::default(), kernel.clone(), Arc::clone(&metrics));
         let agent = Agent::new(reconciler, inbox, status_sender, Locations::default(), metrics);
+        let agent = equip(agent, &kernel);
         let world = Self { kernel, sender, status };
         tokio::select! {
             result = agent.run() => panic!("the agent ended: {:?}", result.err()),

@@ -20,6 +20,8 @@ pub enum Cause {
     ForeignChange,
     /// The last attempt failed, or a refused policy is due to be tried again.
     Retry,
+    /// A change that cut the agent off is taken back, or made after all.
+    Rollback,
 }
 
 impl Trigger {
@@ -59,6 +61,7 @@ impl fmt::Display for Trigger {
                 }
                 Cause::ForeignChange => f.write_str("foreign change")?,
                 Cause::Retry => f.write_str("retry")?,
+                Cause::Rollback => f.write_str("rollback")?,
             }
         }
         Ok(())

@@ -44,6 +44,22 @@ pub struct Settings {
     #[serde(deserialize_with = "one_or_many")]
     pub interface_prefix: Option<Vec<String>>,
 
+    /// Links whose addresses are not the node's own, such as the one that bears all service addresses; may be repeated [default: kube-ipvs0].
+    #[arg(long, env = "FERRULE_INTERFACE_EXCLUDE", value_name = "LINK", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many")]
+    pub interface_exclude: Option<Vec<String>>,
+
+    /// What to do about the kernel's settings of workload interfaces (proxy_arp, rp_filter, forwarding, accept_ra and others): set those of interfaces
+    /// with our prefix and look at the rest, look at all, or neither [default: apply].
+    #[arg(long, env = "FERRULE_INTERFACE_SETTINGS", value_name = "MODE", ignore_case = true)]
+    #[serde(deserialize_with = "choice")]
+    pub interface_settings: Option<InterfaceMode>,
+
+    /// Whether interface settings include that the node forwards packets at all (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding) [default: enabled].
+    #[arg(long, env = "FERRULE_IP_FORWARDING", value_name = "MODE", ignore_case = true)]
+    #[serde(deserialize_with = "choice")]
+    pub ip_forwarding: Option<Forwarding>,
+
     /// What enforces the policy [default: nftables].
     #[arg(long, env = "FERRULE_DATAPLANE", ignore_case = true)]
     #[serde(deserialize_with = "choice")]
@@ -67,6 +83,16 @@ pub struct Settings {
     #[arg(long, env = "FERRULE_METRICS_ADDRESS", value_name = "ADDRESS")]
     pub metrics_address: Option<String>,
 
+    /// An address of the source of policy, such as an API server. A change of the rules after which none of them answers is taken back; may be repeated
+    /// [default: none, nothing is taken back].
+    #[arg(long, env = "FERRULE_ROLLBACK_PROBE", value_name = "HOST:PORT", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many")]
+    pub rollback_probe: Option<Vec<String>>,
+
+    /// After how long without an answer a change is taken back, as in 10s or 500ms; 0 for never [default: 10s].
+    #[arg(long, env = "FERRULE_ROLLBACK_AFTER", value_name = "TIME")]
+    pub rollback_after: Option<String>,
+
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG, which is heeded too [default: info].
     #[arg(long, env = "FERRULE_LOG_LEVEL", value_name = "FILTER")]
     pub log_level: Option<String>,
@@ -89,6 +115,28 @@ pub enum Backend {
     Nftables,
     /// ip_tables and ipset.
     Iptables,
+}
+
+/// What to do about the settings of interfaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum InterfaceMode {
+    /// Set what is ours, look at the rest.
+    #[default]
+    Apply,
+    /// Look only.
+    Check,
+    /// Neither.
+    Off,
+}
+
+/// Whether the node has to forward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Forwarding {
+    /// It has to.
+    #[default]
+    Enabled,
+    /// Leave that alone.
+    Disabled,
 }
 
 /// The last word on a pod's traffic to its own node.
@@ -134,6 +182,9 @@ impl Settings {
             manifests: self.manifests.or(other.manifests),
             config: self.config.or(other.config),
             interface_prefix: self.interface_prefix.or(other.interface_prefix),
+            interface_exclude: self.interface_exclude.or(other.interface_exclude),
+            interface_settings: self.interface_settings.or(other.interface_settings),
+            ip_forwarding: self.ip_forwarding.or(other.ip_forwarding),
             dataplane: self.dataplane.or(other.dataplane),
             default_endpoint_to_host_action: self
                 .default_endpoint_to_host_action
@@ -141,6 +192,8 @@ impl Settings {
             conntrack_invalid: self.conntrack_invalid.or(other.conntrack_invalid),
             health_address: self.health_address.or(other.health_address),
             metrics_address: self.metrics_address.or(other.metrics_address),
+            rollback_probe: self.rollback_probe.or(other.rollback_probe),
+            rollback_after: self.rollback_after.or(other.rollback_after),
             log_level: self.log_level.or(other.log_level),
             log_format: self.log_format.or(other.log_format),
             cleanup: self.cleanup.or(other.cleanup),

@@ -28,6 +28,9 @@ fn defaults_fill_what_nobody_says() {
     assert_eq!(config.options, Options::default());
     assert_eq!(config.health_address, "127.0.0.1:9099".parse().unwrap());
     assert_eq!(config.metrics_address, None);
+    assert_eq!(config.interface_exclude, [InterfaceName::from("kube-ipvs0")].into());
+    assert_eq!((config.interface_settings, config.ip_forwarding), (Mode::Apply, IpForwarding::Enabled));
+    assert_eq!(config.rollback, None);
 }
 
 #[test]
@@ -44,12 +47,25 @@ fn a_flag_precedes_the_file() {
 fn every_key_of_the_file_is_heard() {
     let file = format!(
         "{LEAST}interface-prefix: [cali, tap]\ndataplane: nftables\ndefault-endpoint-to-host-action: drop\n\
-         conntrack-invalid: Judge\nlog-level: debug\nlog-format: json\n"
+         conntrack-invalid: Judge\nlog-level: debug\nlog-format: json\ninterface-exclude: [kube-ipvs0, nodelocaldns]\n\
+         interface-settings: check\nip-forwarding: disabled\nrollback-probe: ['10.0.0.1:6443', '[fd00::1]:6443']\nrollback-after: 500ms\n"
     );
     let config = config(&[], &file).unwrap();
     assert_eq!(config.options.prefixes.len(), 2);
     assert_eq!(config.options.layer.endpoint_to_host, Some(EndpointToHost::Drop));
     assert_eq!(config.options.layer.invalid, Some(InvalidPackets::Judge));
+    assert_eq!(config.interface_exclude.len(), 2);
+    assert_eq!((config.interface_settings, config.ip_forwarding), (Mode::Check, IpForwarding::Disabled));
+    let targets = ["10.0.0.1:6443", "[fd00::1]:6443"].map(str::to_owned).into();
+    assert_eq!(config.rollback, Some(RollbackSettings { targets, after: Duration::from_millis(500) }));
+}
+
+#[test]
+fn nothing_is_taken_back_after_no_time_and_nothing_excluded_by_an_empty_name() {
+    let file = format!("{LEAST}rollback-probe: 10.0.0.1:6443\ninterface-exclude: ''\n");
+    let config = config(&["--rollback-after", "0"], &file).unwrap();
+    assert_eq!(config.rollback, None);
+    assert!(config.interface_exclude.is_empty());
 }
 
 #[test]
@@ -72,6 +88,11 @@ fn errors_name_the_setting() {
     assert!(error(&["--health-address", "9099"], LEAST).contains("--health-address 9099"));
     assert!(error(&[], "node-name: a\nmanifest: /m\n").contains("unknown field `manifest`"));
     assert!(error(&[], &format!("{LEAST}log-format: xml\n")).contains("`xml` is none of text, json"));
+    for wrong in ["10.0.0.1", "fd00::1:6443", ":6443", "host:70000"] {
+        assert!(error(&["--rollback-probe", wrong], LEAST).contains("--rollback-probe"), "{wrong}");
+    }
+    assert!(error(&["--rollback-after", "10"], LEAST).contains("--rollback-after 10: a time is wanted"));
+    assert!(error(&[], &format!("{LEAST}interface-settings: on\n")).contains("is none of apply, check, off"));
     assert!(error(&["--log-level", "=,="], LEAST).contains("--log-level"));
 }
 

@@ -80,7 +80,7 @@ fn read_table(socket: &mut Socket, family: Family, desired: &Table) -> io::Resul
     Ok(Some(table))
 }
 
-/// None if a chain is hooked in elsewhere than desired.
+/// None if a chain is hooked in that should not be, or the reverse. One that is hooked in elsewhere than desired can be changed.
 fn recognise_chains(
     family: Family,
     chains: Vec<ListedChain>,
@@ -95,7 +95,7 @@ fn recognise_chains(
     let mut recognised = OrdMap::new();
     for ListedChain { name, base } in chains {
         let wanted = desired.chains.get(&name);
-        if wanted.is_some_and(|wanted| wanted.base != base) {
+        if wanted.is_some_and(|wanted| wanted.base.is_some() != base.is_some()) {
             return None;
         }
         let wanted_rules = wanted.map_or(&[][..], |wanted| &wanted.rules);

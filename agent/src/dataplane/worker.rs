@@ -6,6 +6,7 @@ use ferrule_ruleset::{
     address::Family,
     diff::{Batch, Operation, Transaction},
     nft::Ruleset,
+    tenancy::Tenancy,
 };
 use nix::errno::Errno;
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +15,7 @@ use super::{
     adopt::adopt,
     monitor::Ear,
     refusal::{CommitError, Refusal},
+    tenancy::tenancy,
 };
 use crate::netlink::{
     self, Fault, Generation, Handles, ListedTable, PortId, Sealed, Socket, element_at, encode,
@@ -32,6 +34,8 @@ pub(super) enum Order {
     Commit(Transaction, oneshot::Sender<Result<Generation, CommitError>>),
     /// Read back, with the help of what is desired.
     Adopt(Ruleset, oneshot::Sender<io::Result<Option<Ruleset>>>),
+    /// Tell who holds which address, as far as what was read back does not say it.
+    Tenancy(Option<Ruleset>, oneshot::Sender<io::Result<Tenancy>>),
     /// Remove our tables.
     Cleanup(oneshot::Sender<Result<(), CommitError>>),
     /// Tell whether a table of ours exists.
@@ -88,6 +92,9 @@ impl Worker {
                     adopted
                 });
                 answer.send(adopted).ok();
+            }
+            Order::Tenancy(held, answer) => {
+                answer.send(tenancy(&mut self.socket, held.as_ref())).ok();
             }
             Order::Cleanup(answer) => {
                 let operations =

@@ -6,7 +6,7 @@ use ferrule_ruleset::{
     address::Family,
     diff::{Operation, RuleEdit},
     name::ChainName,
-    nft::{BaseChain, Chain, Element, Hook, TABLE},
+    nft::{BaseChain, Chain, ChainKind, Element, Hook, TABLE},
 };
 use nftnl::{ChainType, MsgType, Policy, ProtoFamily, Table};
 
@@ -130,13 +130,19 @@ const TABLE_NAME: &std::ffi::CStr = c"ferrule";
 fn add_chain(batch: &mut Batch, place: Place, family: Family, chain: &Chain) -> Result<(), Unencodable> {
     let (table, name) = (table(family), name(chain.name.as_str())?);
     let mut object = nftnl::Chain::new(&name, &table);
-    if let Some(BaseChain { hook, priority }) = chain.base {
+    if let Some(BaseChain { hook, priority, kind }) = chain.base {
         let hook = match hook {
+            Hook::Prerouting => nftnl::Hook::PreRouting,
             Hook::Input => nftnl::Hook::In,
             Hook::Forward => nftnl::Hook::Forward,
             Hook::Output => nftnl::Hook::Out,
+            Hook::Postrouting => nftnl::Hook::PostRouting,
         };
-        object.set_type(ChainType::Filter);
+        object.set_type(match kind {
+            ChainKind::Filter => ChainType::Filter,
+            ChainKind::Nat => ChainType::Nat,
+            ChainKind::Route => ChainType::Route,
+        });
         object.set_hook(hook, priority);
         object.set_policy(Policy::Accept);
     }

@@ -1,11 +1,20 @@
 //! Expressions: what rules are made of in the kernel.
 
+mod nat;
+
 use std::{ffi::CString, ptr::NonNull};
 
-use ferrule_ruleset::nft::Operator;
+use ferrule_ruleset::{
+    address::Family,
+    nft::{LimitSense, Operator},
+};
 use nftnl::nftnl_sys::{self as sys, libc};
 
-use super::ffi::{self, RawExpression};
+use super::{
+    ffi::{self, RawExpression},
+    uapi::protocol_family,
+};
+pub(crate) use nat::{Nat, Ports};
 
 /// A register. What does not fit one register of 4 bytes lies in this and the following ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +46,40 @@ pub(crate) enum Base {
 pub(crate) enum Meta {
     /// The protocol of the transport header.
     TransportProtocol = libc::NFT_META_L4PROTO as u32,
+    /// The index of the interface it came in by, 0 for none.
+    InputIndex = libc::NFT_META_IIF as u32,
+    /// The index of the interface it leaves by, 0 for none.
+    OutputIndex = libc::NFT_META_OIF as u32,
     /// The name of the interface it came in by, 16 bytes.
     InputInterface = libc::NFT_META_IIFNAME as u32,
     /// The name of the interface it leaves by, 16 bytes.
     OutputInterface = libc::NFT_META_OIFNAME as u32,
 }
+
+/// A property of the entry that connection tracking has for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Connection {
+    /// The state of the packet (`NF_CT_STATE_BIT`), which it has without an entry too.
+    State = libc::NFT_CT_STATE as u32,
+    /// The status of the flow (`IPS_*`).
+    Status = libc::NFT_CT_STATUS as u32,
+}
+
+/// A part of the tuple of a flow as its first packet had it (`IP_CT_DIR_ORIGINAL`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Original {
+    /// The IPv4 destination.
+    DestinationV4 = libc::NFT_CT_DST_IP as u32,
+    /// The IPv6 destination.
+    DestinationV6 = libc::NFT_CT_DST_IP6 as u32,
+    /// The destination port.
+    DestinationPort = libc::NFT_CT_PROTO_DST as u32,
+}
+
+/// `IP_CT_DIR_ORIGINAL`.
+const DIRECTION_ORIGINAL: u8 = 0;
 
 /// The content of a register: at most 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +107,43 @@ impl Value {
     }
 }
 
+/// What becomes of a checksum when a header is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checksum {
+    /// There is none.
+    None,
+    /// The Internet checksum of this header, so many bytes from its beginning.
+    Internet { offset: u32 },
+}
+
+impl Checksum {
+    fn write(self, raw: RawExpression) -> RawExpression {
+        let (kind, offset) = match self {
+            Self::None => (libc::NFT_PAYLOAD_CSUM_NONE, 0),
+            Self::Internet { offset } => (libc::NFT_PAYLOAD_CSUM_INET, offset),
+        };
+        raw.u32(ffi::PAYLOAD_CHECKSUM, kind as u32)
+            .u32(ffi::PAYLOAD_CHECKSUM_OFFSET, offset)
+            .u32(ffi::PAYLOAD_FLAGS, 0)
+    }
+}
+
+/// What the sender of a rejected packet gets: a kind of answer and the code in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    kind: u32,
+    code: u8,
+}
+
+impl Rejection {
+    /// A RST.
+    pub const TCP_RESET: Self = Self { kind: libc::NFT_REJECT_TCP_RST as u32, code: 0 };
+    /// Destination unreachable, `ICMP_PKT_FILTERED`.
+    pub const ICMP_ADMIN_PROHIBITED: Self = Self { kind: libc::NFT_REJECT_ICMP_UNREACH as u32, code: 13 };
+    /// Destination unreachable, `ICMPV6_ADM_PROHIBITED`.
+    pub const ICMPV6_ADMIN_PROHIBITED: Self = Self { kind: libc::NFT_REJECT_ICMP_UNREACH as u32, code: 1 };
+}
+
 /// A set as a rule refers to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SetReference {
@@ -85,12 +160,32 @@ pub(crate) enum Expression {
     Payload { base: Base, offset: u32, length: u32, register: Register },
     /// Load a property of the packet.
     Meta(Meta, Register),
-    /// Load the state of the packet's connection.
-    ConnectionState,
+    /// Load a property of the packet's connection.
+    Connection(Connection),
+    /// Load a part of what the first packet of the connection had.
+    Original(Original, Register),
     /// Load the type of the destination address in the routing tables.
     DestinationType,
     /// Keep only these bits.
     Mask(Value),
+    /// Keep only the bits of the one value, and put those of the other among them; both are of the same length.
+    Overwrite(Value, Value),
+    /// Write the first register into a header.
+    Write { base: Base, offset: u32, length: u32, checksum: Checksum },
+    /// Load a value.
+    Immediate(Register, Value),
+    /// Go on within a limit of so many packets in so many seconds, or beyond it.
+    Limit { packets: u64, seconds: u64, burst: u32, sense: LimitSense },
+    /// Go on if more flows than this live.
+    ConnectionsOver(u32),
+    /// Let connection tracking pass the packet by.
+    Notrack,
+    /// Drop and tell the sender.
+    Reject(Rejection),
+    /// Take the address of the interface for the flow's source.
+    Masquerade(Ports),
+    /// Take the address in the first register for the flow's source or destination.
+    Nat(Nat, Family, Ports),
     /// Go on if the value is this one, or is not.
     Compare(Operator, Value),
     /// Go on if the value lies in the range, or does not.
@@ -119,19 +214,63 @@ impl nftnl::expr::Expression for Expression {
             Self::Meta(key, register) => RawExpression::new(c"meta")
                 .u32(ffi::META_KEY, *key as u32)
                 .u32(ffi::META_REGISTER, register.0),
-            Self::ConnectionState => RawExpression::new(c"ct")
-                .u32(ffi::CT_KEY, libc::NFT_CT_STATE as u32)
-                .u32(ffi::CT_REGISTER, first),
+            Self::Connection(key) => {
+                RawExpression::new(c"ct").u32(ffi::CT_KEY, *key as u32).u32(ffi::CT_REGISTER, first)
+            }
+            Self::Original(key, register) => RawExpression::new(c"ct")
+                .u32(ffi::CT_KEY, *key as u32)
+                .u32(ffi::CT_REGISTER, register.0)
+                .u8(ffi::CT_DIRECTION, DIRECTION_ORIGINAL),
             Self::DestinationType => RawExpression::new(c"fib")
                 .u32(ffi::FIB_REGISTER, first)
                 .u32(ffi::FIB_RESULT, FIB_RESULT_ADDRESS_TYPE)
                 .u32(ffi::FIB_FLAGS, FIB_DESTINATION),
-            Self::Mask(mask) => RawExpression::new(c"bitwise")
-                .u32(ffi::BITWISE_SOURCE, first)
-                .u32(ffi::BITWISE_DESTINATION, first)
-                .u32(ffi::BITWISE_LENGTH, u32::from(mask.length))
-                .data(ffi::BITWISE_MASK, mask.as_slice())
-                .data(ffi::BITWISE_XOR, Value::zeros(mask.length).as_slice()),
+            Self::Mask(mask) => bitwise(mask, &Value::zeros(mask.length)),
+            Self::Overwrite(mask, bits) => bitwise(mask, bits),
+            Self::Write { base, offset, length, checksum } => checksum.write(
+                RawExpression::new(c"payload")
+                    .u32(ffi::PAYLOAD_BASE, *base as u32)
+                    .u32(ffi::PAYLOAD_OFFSET, *offset)
+                    .u32(ffi::PAYLOAD_LENGTH, *length)
+                    .u32(ffi::PAYLOAD_SOURCE, first),
+            ),
+            Self::Immediate(register, value) => RawExpression::new(c"immediate")
+                .u32(ffi::IMMEDIATE_REGISTER, register.0)
+                .data(ffi::IMMEDIATE_DATA, value.as_slice()),
+            Self::Limit { packets, seconds, burst, sense } => RawExpression::new(c"limit")
+                .u64(ffi::LIMIT_RATE, *packets)
+                .u64(ffi::LIMIT_UNIT, *seconds)
+                .u32(ffi::LIMIT_BURST, *burst)
+                .u32(ffi::LIMIT_TYPE, libc::NFT_LIMIT_PKTS as u32)
+                .u32(
+                    ffi::LIMIT_FLAGS,
+                    match sense {
+                        LimitSense::Over => libc::NFT_LIMIT_F_INV as u32,
+                        LimitSense::Under => 0,
+                    },
+                ),
+            Self::ConnectionsOver(flows) => RawExpression::new(c"connlimit")
+                .u32(ffi::CONNLIMIT_COUNT, *flows)
+                .u32(ffi::CONNLIMIT_FLAGS, CONNLIMIT_INVERTED),
+            Self::Notrack => RawExpression::new(c"notrack"),
+            Self::Reject(Rejection { kind, code }) => {
+                RawExpression::new(c"reject").u32(ffi::REJECT_TYPE, *kind).u8(ffi::REJECT_CODE, *code)
+            }
+            Self::Masquerade(ports) => ports.write(
+                RawExpression::new(c"masq"),
+                ffi::MASQUERADE_FLAGS,
+                ffi::MASQUERADE_FIRST_PORT,
+                ffi::MASQUERADE_LAST_PORT,
+            ),
+            Self::Nat(nat, family, ports) => ports.write(
+                RawExpression::new(c"nat")
+                    .u32(ffi::NAT_TYPE, *nat as u32)
+                    .u32(ffi::NAT_FAMILY, protocol_family(*family).into())
+                    .u32(ffi::NAT_ADDRESS, first),
+                ffi::NAT_FLAGS,
+                ffi::NAT_FIRST_PORT,
+                ffi::NAT_LAST_PORT,
+            ),
             Self::Compare(operator, value) => RawExpression::new(c"cmp")
                 .u32(ffi::COMPARE_REGISTER, first)
                 .u32(ffi::COMPARE_OPERATOR, comparison(*operator))
@@ -172,6 +311,18 @@ const FIB_RESULT_ADDRESS_TYPE: u32 = 3;
 
 /// `NFTA_FIB_F_DADDR`.
 const FIB_DESTINATION: u32 = 2;
+
+/// `NFT_CONNLIMIT_F_INV`.
+const CONNLIMIT_INVERTED: u32 = 1;
+
+fn bitwise(mask: &Value, xor: &Value) -> RawExpression {
+    RawExpression::new(c"bitwise")
+        .u32(ffi::BITWISE_SOURCE, Register::FIRST.0)
+        .u32(ffi::BITWISE_DESTINATION, Register::FIRST.0)
+        .u32(ffi::BITWISE_LENGTH, u32::from(mask.length))
+        .data(ffi::BITWISE_MASK, mask.as_slice())
+        .data(ffi::BITWISE_XOR, xor.as_slice())
+}
 
 fn comparison(operator: Operator) -> u32 {
     match operator {

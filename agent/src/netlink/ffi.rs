@@ -17,6 +17,14 @@ use nftnl::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+/// An attribute of an expression that is an integer of 1 byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct U8(u16);
+
+/// An attribute of an expression that is an integer of 8 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct U64(u16);
+
 /// An attribute of an expression that is an integer of 4 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct U32(u16);
@@ -39,7 +47,34 @@ macro_rules! attributes {
 }
 
 attributes! {
+    U8 {
+        CT_DIRECTION = NFTNL_EXPR_CT_DIR;
+        REJECT_CODE = NFTNL_EXPR_REJECT_CODE;
+    }
+    U64 {
+        LIMIT_RATE = NFTNL_EXPR_LIMIT_RATE;
+        LIMIT_UNIT = NFTNL_EXPR_LIMIT_UNIT;
+    }
     U32 {
+        PAYLOAD_SOURCE = NFTNL_EXPR_PAYLOAD_SREG;
+        PAYLOAD_CHECKSUM = NFTNL_EXPR_PAYLOAD_CSUM_TYPE;
+        PAYLOAD_CHECKSUM_OFFSET = NFTNL_EXPR_PAYLOAD_CSUM_OFFSET;
+        PAYLOAD_FLAGS = NFTNL_EXPR_PAYLOAD_FLAGS;
+        LIMIT_BURST = NFTNL_EXPR_LIMIT_BURST;
+        LIMIT_TYPE = NFTNL_EXPR_LIMIT_TYPE;
+        LIMIT_FLAGS = NFTNL_EXPR_LIMIT_FLAGS;
+        CONNLIMIT_COUNT = NFTNL_EXPR_CONNLIMIT_COUNT;
+        CONNLIMIT_FLAGS = NFTNL_EXPR_CONNLIMIT_FLAGS;
+        REJECT_TYPE = NFTNL_EXPR_REJECT_TYPE;
+        MASQUERADE_FLAGS = NFTNL_EXPR_MASQ_FLAGS;
+        MASQUERADE_FIRST_PORT = NFTNL_EXPR_MASQ_REG_PROTO_MIN;
+        MASQUERADE_LAST_PORT = NFTNL_EXPR_MASQ_REG_PROTO_MAX;
+        NAT_TYPE = NFTNL_EXPR_NAT_TYPE;
+        NAT_FAMILY = NFTNL_EXPR_NAT_FAMILY;
+        NAT_ADDRESS = NFTNL_EXPR_NAT_REG_ADDR_MIN;
+        NAT_FIRST_PORT = NFTNL_EXPR_NAT_REG_PROTO_MIN;
+        NAT_LAST_PORT = NFTNL_EXPR_NAT_REG_PROTO_MAX;
+        NAT_FLAGS = NFTNL_EXPR_NAT_FLAGS;
         PAYLOAD_BASE = NFTNL_EXPR_PAYLOAD_BASE;
         PAYLOAD_OFFSET = NFTNL_EXPR_PAYLOAD_OFFSET;
         PAYLOAD_LENGTH = NFTNL_EXPR_PAYLOAD_LEN;
@@ -74,6 +109,7 @@ attributes! {
         COMPARE_DATA = NFTNL_EXPR_CMP_DATA;
         RANGE_FIRST = NFTNL_EXPR_RANGE_FROM_DATA;
         RANGE_LAST = NFTNL_EXPR_RANGE_TO_DATA;
+        IMMEDIATE_DATA = NFTNL_EXPR_IMM_DATA;
         BITWISE_MASK = NFTNL_EXPR_BITWISE_MASK;
         BITWISE_XOR = NFTNL_EXPR_BITWISE_XOR;
     }
@@ -92,6 +128,20 @@ impl RawExpression {
         // SAFETY: the name is a terminated string, which libnftnl only reads during the call.
         let expression = unsafe { sys::nftnl_expr_alloc(name.as_ptr()) };
         Self(NonNull::new(expression).expect("libnftnl knows the expression"))
+    }
+
+    /// With an integer.
+    pub fn u8(self, attribute: U8, value: u8) -> Self {
+        // SAFETY: the expression is valid while `self` lives, and the attribute is one of 1 byte.
+        unsafe { sys::nftnl_expr_set_u8(self.0.as_ptr(), attribute.0, value) };
+        self
+    }
+
+    /// With an integer.
+    pub fn u64(self, attribute: U64, value: u64) -> Self {
+        // SAFETY: the expression is valid while `self` lives, and the attribute is one of 8 bytes.
+        unsafe { sys::nftnl_expr_set_u64(self.0.as_ptr(), attribute.0, value) };
+        self
     }
 
     /// With an integer.

@@ -5,7 +5,7 @@ use std::io;
 use ferrule_ruleset::{
     address::Family,
     name::{ChainName, SetName},
-    nft::{BaseChain, Hook, TABLE},
+    nft::{BaseChain, ChainKind, Hook, TABLE},
 };
 use nix::errno::Errno;
 
@@ -164,13 +164,17 @@ fn read_chain(attributes: Attributes<'_>) -> Option<ListedChain> {
         return Some(ListedChain { name, base: None });
     };
     let number = hook.find(attribute::chain::HOOK_NUMBER).and_then(be32)?;
-    let hook_point =
-        [Hook::Input, Hook::Forward, Hook::Output].into_iter().find(|hook| hook.number() == number)?;
+    let hook_point = Hook::ALL.into_iter().find(|hook| hook.number() == number)?;
     let priority = hook.find(attribute::chain::HOOK_PRIORITY).and_then(be32)?.cast_signed();
     let policy = attributes.find(attribute::chain::POLICY).and_then(be32)?.cast_signed();
-    let kind = attributes.find(attribute::chain::TYPE).and_then(text)?;
-    (policy == libc::NF_ACCEPT && kind == "filter")
-        .then_some(ListedChain { name, base: Some(BaseChain { hook: hook_point, priority }) })
+    let kind = match attributes.find(attribute::chain::TYPE).and_then(text)? {
+        "filter" => ChainKind::Filter,
+        "nat" => ChainKind::Nat,
+        "route" => ChainKind::Route,
+        _ => return None,
+    };
+    (policy == libc::NF_ACCEPT)
+        .then_some(ListedChain { name, base: Some(BaseChain { hook: hook_point, priority, kind }) })
 }
 
 fn read_rule(attributes: Attributes<'_>) -> Option<ListedRule> {

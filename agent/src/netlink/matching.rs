@@ -7,7 +7,7 @@
 
 use ferrule_ruleset::{
     address::Family,
-    nft::{AddressSide, CtState, InterfaceMatch, InterfaceSide, Match, Operator, PortSide},
+    nft::{AddressSide, InterfaceMatch, InterfaceSide, Match, Operator, PortSide},
     port::PortRange,
 };
 use ipnet::IpNet;
@@ -15,12 +15,15 @@ use ipnet::IpNet;
 use super::{
     element::Entry,
     encode::Unencodable,
-    expression::{Base, Expression, Meta, Register, Value},
+    expression::{Base, Connection, Expression, Meta, Original, Register, Value},
     key::{FIELD, Key},
     rule::{AnonymousSet, Program, named},
     set::address_type,
     uapi::datatype,
 };
+
+/// `IPS_DST_NAT`.
+const IPS_DST_NAT: u32 = 1 << 5;
 
 /// `RTN_UNICAST`.
 const UNICAST: u32 = 1;
@@ -50,11 +53,7 @@ impl Program<'_> {
                 let address = u32::from(self.family.width()) / 8;
                 self.push(self.load_address(*side));
                 self.push(Expression::Meta(Meta::TransportProtocol, Register::after(address)));
-                let port = match side {
-                    AddressSide::Source => PortSide::Source,
-                    AddressSide::Destination => PortSide::Destination,
-                };
-                self.push(load_port(port, Register::after(address + FIELD as u32)));
+                self.push(load_port(side.port(), Register::after(address + FIELD as u32)));
                 self.push(Expression::Lookup(*operator, named(set)?));
             }
             Match::Port(side, operator, ranges) => self.push_ports(*side, *operator, ranges),
@@ -81,7 +80,17 @@ impl Program<'_> {
                 self.push(load_interface(*side));
                 self.push(Expression::Compare(*operator, value));
             }
-            Match::Ct(state) => self.push_state(*state),
+            Match::Ct(operator, state) => self.push_bits(*operator, Connection::State, state.bits()),
+            Match::Translated(operator) => self.push_bits(*operator, Connection::Status, IPS_DST_NAT),
+            Match::HasInterface(side, operator) => {
+                let index = match side {
+                    InterfaceSide::In => Meta::InputIndex,
+                    InterfaceSide::Out => Meta::OutputIndex,
+                };
+                self.push(Expression::Meta(index, Register::FIRST));
+                // No device has the index 0.
+                self.push(Expression::Compare(inverse(*operator), Value::new(&[0; 4])));
+            }
             Match::LocalDestination => {
                 self.push(Expression::DestinationType);
                 self.push(Expression::Compare(Operator::IsNot, Value::new(&UNICAST.to_ne_bytes())));
@@ -94,14 +103,16 @@ impl Program<'_> {
         if Family::of_net(net) != self.family {
             return Err(Unencodable::Family);
         }
-        let (offset, width) = self.address_field(side);
-        let (prefix, width) = (u32::from(net.prefix_len()), width as usize);
+        let (prefix, width) = (usize::from(net.prefix_len()), usize::from(self.family.width()) / 8);
         let key = Key::address(&net.network());
-        let whole =
-            if width > FIELD && prefix > 0 && prefix.is_multiple_of(8) { prefix as usize / 8 } else { width };
-        let base = Base::Network;
-        self.push(Expression::Payload { base, offset, length: whole as u32, register: Register::FIRST });
-        if (prefix as usize) < whole * 8 {
+        let shortens = match side {
+            AddressSide::Source | AddressSide::Destination => width > FIELD,
+            // The load is the same, and a compare of up to 4 bytes is on the fast path.
+            AddressSide::Dialled => true,
+        };
+        let whole = if shortens && prefix > 0 && prefix.is_multiple_of(8) { prefix / 8 } else { width };
+        self.push(self.load_bytes(side, whole as u32));
+        if prefix < whole * 8 {
             self.push(Expression::Mask(Value::new(Key::address(&net.netmask()).as_slice())));
         }
         self.push(Expression::Compare(operator, Value::new(&key.as_slice()[..whole])));
@@ -153,25 +164,33 @@ impl Program<'_> {
         }
     }
 
-    fn push_state(&mut self, state: CtState) {
-        self.push(Expression::ConnectionState);
-        self.push(Expression::Mask(Value::new(&state.bits().to_ne_bytes())));
-        self.push(Expression::Compare(Operator::IsNot, Value::new(&[0; 4])));
+    /// One of the bits is set, or none.
+    fn push_bits(&mut self, operator: Operator, key: Connection, bits: u32) {
+        self.push(Expression::Connection(key));
+        self.push(Expression::Mask(Value::new(&bits.to_ne_bytes())));
+        self.push(Expression::Compare(inverse(operator), Value::new(&[0; 4])));
     }
 
     fn load_address(&self, side: AddressSide) -> Expression {
-        let (offset, length) = self.address_field(side);
-        Expression::Payload { base: Base::Network, offset, length, register: Register::FIRST }
+        self.load_bytes(side, u32::from(self.family.width()) / 8)
     }
 
-    /// Offset and length of an address in the network header.
-    fn address_field(&self, side: AddressSide) -> (u32, u32) {
-        match (self.family, side) {
-            (Family::V4, AddressSide::Source) => (12, 4),
-            (Family::V4, AddressSide::Destination) => (16, 4),
-            (Family::V6, AddressSide::Source) => (8, 16),
-            (Family::V6, AddressSide::Destination) => (24, 16),
-        }
+    /// Loads so many bytes of an address, or more.
+    fn load_bytes(&self, side: AddressSide, length: u32) -> Expression {
+        let register = Register::FIRST;
+        let offset = match (self.family, side) {
+            (Family::V4, AddressSide::Source) => 12,
+            (Family::V4, AddressSide::Destination) => 16,
+            (Family::V6, AddressSide::Source) => 8,
+            (Family::V6, AddressSide::Destination) => 24,
+            (Family::V4, AddressSide::Dialled) => {
+                return Expression::Original(Original::DestinationV4, register);
+            }
+            (Family::V6, AddressSide::Dialled) => {
+                return Expression::Original(Original::DestinationV6, register);
+            }
+        };
+        Expression::Payload { base: Base::Network, offset, length, register }
     }
 }
 
@@ -184,11 +203,20 @@ pub(super) fn load_interface(side: InterfaceSide) -> Expression {
     Expression::Meta(key, Register::FIRST)
 }
 
-/// Loads a port; sources and destinations have the same places in the headers of all protocols that have ports.
+/// The operator of a compare with 0.
+fn inverse(operator: Operator) -> Operator {
+    match operator {
+        Operator::Is => Operator::IsNot,
+        Operator::IsNot => Operator::Is,
+    }
+}
+
+/// Loads a port; in packets, sources and destinations have the same places in the headers of all protocols that have ports.
 pub(super) fn load_port(side: PortSide, register: Register) -> Expression {
     let offset = match side {
         PortSide::Source => 0,
         PortSide::Destination => 2,
+        PortSide::Dialled => return Expression::Original(Original::DestinationPort, register),
     };
     Expression::Payload { base: Base::Transport, offset, length: 2, register }
 }

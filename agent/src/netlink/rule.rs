@@ -5,7 +5,7 @@ use std::ffi::CString;
 use ferrule_ruleset::{
     address::Family,
     name::SetName,
-    nft::{InterfaceSide, Operator, PortSide, Rule, Statement, TABLE},
+    nft::{InterfaceSide, NatPorts, Operator, PortSide, Rule, Statement, TABLE},
     render,
 };
 use nftnl::MsgType;
@@ -14,7 +14,7 @@ use super::{
     batch::{Batch, Place},
     element::{Change, Entry, Target, verdict_code, write_elements},
     encode::{Unencodable, name},
-    expression::{Expression, Meta, Register, SetReference},
+    expression::{Expression, Meta, Nat, Register, SetReference},
     key::FIELD,
     matching::{load_interface, load_port},
     set::{append_comment, append_userdata, write_size},
@@ -107,6 +107,14 @@ impl Program<'_> {
                 self.push(load_port(PortSide::Destination, Register::after(FIELD as u32)));
                 self.push(Expression::VerdictLookup(named(map)?));
             }
+            Statement::Limit(limit) => self.push_limit(*limit),
+            Statement::ConnectionsOver(flows) => self.push(Expression::ConnectionsOver(*flows)),
+            Statement::Notrack => self.push(Expression::Notrack),
+            Statement::Dscp(codepoint) => self.push_dscp(*codepoint),
+            Statement::Reject(reject) => self.push_reject(*reject),
+            Statement::Masquerade(ports) => self.push_masquerade(*ports),
+            Statement::SourceNat(to, ports) => self.push_nat(Nat::Source, to, *ports)?,
+            Statement::DestinationNat(to) => self.push_nat(Nat::Destination, to, NatPorts::default())?,
         }
         Ok(())
     }

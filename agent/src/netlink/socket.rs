@@ -220,6 +220,40 @@ impl Socket {
         }
     }
 
+    /// Sends requests of one kind, which answer only if they fail; the reasons of those that did.
+    pub(super) fn carry_out(
+        &mut self,
+        header: Header,
+        bodies: impl ExactSizeIterator<Item = impl FnOnce(&mut Writer)>,
+    ) -> io::Result<Vec<Errno>> {
+        let mut writer = Writer::default();
+        let mut left = bodies.len();
+        if left == 0 {
+            return Ok(Vec::new());
+        }
+        for body in bodies {
+            left -= 1;
+            self.sequence = self.sequence.wrapping_add(1);
+            // The acknowledgement of the last is the end of all answers.
+            let flags = if left == 0 { header.flags | flag::ACK } else { header.flags };
+            writer.message(Header { flags, sequence: self.sequence, ..header }, body);
+        }
+        self.send(writer.bytes())?;
+        let mut failed = Vec::new();
+        loop {
+            let length = match recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
+                Err(Errno::EINTR) => continue,
+                length => length?,
+            };
+            for answer in Messages(&self.buffer[..length]) {
+                failed.extend(fault(&answer).map(|fault| fault.errno));
+                if answer.sequence == self.sequence {
+                    return Ok(failed);
+                }
+            }
+        }
+    }
+
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
         loop {
             match sendto(self.socket.as_raw_fd(), bytes, &NetlinkAddr::new(0, 0), MsgFlags::empty()) {

@@ -1,13 +1,14 @@
-//! The node's links and host routes, as rtnetlink tells of them.
+//! The node's links, host routes and own addresses, as rtnetlink tells of them.
 //!
 //! Subscribes first and dumps then, so that nothing falls between; notifications older than the dump do no harm, as the last one about each link and route
 //! is the truth. When the kernel had to drop notifications (ENOBUFS), and every [`REFRESH`] in any case, the dump is taken again.
 
+mod address;
 mod table;
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
-use ferrule_ruleset::{event::Event, links::Links};
+use ferrule_ruleset::{event::Event, links::Links, name::InterfaceName};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, channel::mpsc::UnboundedReceiver};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage, route::RouteMessage};
 use rtnetlink::{
@@ -30,21 +31,26 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 const GROUPS: [MulticastGroup; 3] =
     [MulticastGroup::Link, MulticastGroup::Ipv4Route, MulticastGroup::Ipv6Route];
 
-/// Starts the source in the network namespace of the calling thread.
+/// Starts the source in the network namespace of the calling thread. Addresses of the excluded links are left out.
 ///
 /// # Errors
 /// If there is no rtnetlink socket to be had.
-pub fn start(sender: mpsc::Sender<Message>) -> io::Result<Ended> {
+pub fn start(excluded: BTreeSet<InterfaceName>, sender: mpsc::Sender<Message>) -> io::Result<Ended> {
     let session = Session::open()?;
     let (alive, ended) = Ended::watch();
-    tokio::spawn(run(session, sender, alive));
+    tokio::spawn(run(session, excluded, sender, alive));
     Ok(ended)
 }
 
-async fn run(mut session: Session, sender: mpsc::Sender<Message>, _alive: Alive) {
+async fn run(
+    mut session: Session,
+    excluded: BTreeSet<InterfaceName>,
+    sender: mpsc::Sender<Message>,
+    _alive: Alive,
+) {
     let mut reporter = Reporter { sender, last: None };
     loop {
-        match session.follow(&mut reporter).await {
+        match session.follow(&excluded, &mut reporter).await {
             Ok(NobodyListens) => return,
             Err(error) => tracing::warn!(%error, "lost track of links and routes; reading them again"),
         }
@@ -93,9 +99,13 @@ impl Session {
         Ok(Self { handle, notifications })
     }
 
-    async fn follow(&mut self, reporter: &mut Reporter) -> Result<NobodyListens, LinksError> {
+    async fn follow(
+        &mut self,
+        excluded: &BTreeSet<InterfaceName>,
+        reporter: &mut Reporter,
+    ) -> Result<NobodyListens, LinksError> {
         loop {
-            let mut table = self.dump().await?;
+            let mut table = self.dump(Table::new(excluded.clone())).await?;
             let refresh_at = Instant::now() + REFRESH;
             if self.take_ready(&mut table)? == Next::DumpAgain {
                 continue;
@@ -127,8 +137,8 @@ impl Session {
         Ok(Next::Continue)
     }
 
-    async fn dump(&self) -> Result<Table, rtnetlink::Error> {
-        let mut table = Table::default();
+    /// Puts what there is into an empty table.
+    async fn dump(&self, mut table: Table) -> Result<Table, rtnetlink::Error> {
         let mut links = self.handle.link().get().execute();
         while let Some(link) = links.try_next().await? {
             table.set_link(&link);

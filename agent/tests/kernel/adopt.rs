@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A second agent, which knows the kernel from reading only, has the same ruleset, sharing its units with what it wants, and nothing to do.
-async fn assert_adopted(ruleset: &Ruleset) {
+pub async fn assert_adopted(ruleset: &Ruleset) {
     let adopted = Kernel::start().unwrap().adopt(ruleset).await.unwrap().expect("our tables are understood");
     assert_eq!(&adopted, ruleset);
     assert!(diff(Some(&adopted), ruleset).is_empty());
@@ -52,7 +52,7 @@ fn what_we_would_not_make_is_not_adopted() {
         "add counter ip ferrule stranger",
         "add set ip ferrule stranger { type mark; }",
         "add set ip ferrule stranger { type ipv4_addr; flags timeout; }",
-        "add chain ip ferrule stranger { type nat hook postrouting priority 0; }",
+        "add chain ip ferrule stranger { type nat hook postrouting priority 0; policy drop; }",
         "add chain ip ferrule forward { type filter hook forward priority 0; policy drop; }",
         "flush ruleset",
     ] {
@@ -72,6 +72,8 @@ fn what_others_did_to_chains_and_sets_is_changed_back() {
         "add rule ip6 ferrule from/default/web accept comment \"knp/default/web ingress[1] tier default\"",
         "flush chain ip ferrule matches/default/web",
         "add chain ip ferrule stranger { accept\n }",
+        "add chain ip ferrule stranger { type nat hook postrouting priority 0; masquerade\n }",
+        "delete chain ip ferrule input; add chain ip ferrule input { type filter hook input priority 7; }",
         "add chain ip ferrule a; add chain ip ferrule b { jump a\n }; add rule ip ferrule a drop",
         "add set ip ferrule stranger { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 }; }",
         "add element ip ferrule addresses { 10.9.9.9 }",

@@ -28,14 +28,14 @@ fn numbered(family: Family, n: usize) -> Rule {
     returns(n, conditions[n].clone())
 }
 
-async fn change(kernel: &Kernel, from: &Ruleset, to: &Ruleset) {
+pub async fn change(kernel: &Kernel, from: &Ruleset, to: &Ruleset) {
     let transaction = diff(Some(from), to);
     assert!(!transaction.is_empty());
     kernel.commit(transaction).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(kernel.adopt(to).await.unwrap().as_ref(), Some(to));
 }
 
-fn handles() -> Vec<(String, String)> {
+pub fn handles() -> Vec<(String, String)> {
     let listing = nft(&["-a", "list", "ruleset"]);
     let rules = listing.lines().filter(|line| line.contains("comment"));
     rules

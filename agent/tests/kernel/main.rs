@@ -11,3 +11,4 @@ mod namespace;
 mod program;
 mod refusal;
 mod sample;
+mod vocabulary;

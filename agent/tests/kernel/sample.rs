@@ -10,8 +10,8 @@ use ferrule_ruleset::{
     ir::AddressPort,
     name::{ChainName, InterfaceName, SetName, TierName},
     nft::{
-        AddressSide, BaseChain, Chain, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Interval,
-        Match, Operator, PortSide, ProtocolPort, Rule, Ruleset, Set, Statement, Table, Verdict,
+        AddressSide, BaseChain, Chain, ChainKind, CtState, Elements, Hook, InterfaceMatch, InterfaceSide,
+        Interval, Match, Operator, PortSide, ProtocolPort, Rule, Ruleset, Set, Statement, Table, Verdict,
     },
     origin::{Builtin, Origin},
     policy::{Direction, PolicyKey, PolicyKind},
@@ -85,7 +85,7 @@ pub fn everything() -> Ruleset {
 
 fn chains(family: Family) -> Vec<Chain> {
     let builtin = |statements| Rule { statements, origin: Arc::new(Origin::Builtin(Builtin::Dispatch)) };
-    let base = |hook, priority| Some(BaseChain { hook, priority });
+    let base = |hook, priority| Some(BaseChain { hook, priority, kind: ChainKind::Filter });
     let dispatch = |side| builtin(vec![Statement::InterfaceMap(side, SetName::new("dispatch"))]);
     let dispatch = [InterfaceSide::In, InterfaceSide::Out].map(dispatch).to_vec();
     vec![
@@ -128,8 +128,8 @@ pub fn conditions(family: Family) -> Vec<Vec<Match>> {
     };
     let range = |first, last| PortRange { first, last };
     let mut conditions = vec![
-        vec![Match::Ct(CtState::EstablishedOrRelated)],
-        vec![Match::Ct(CtState::Invalid)],
+        vec![Match::Ct(Operator::Is, CtState::EstablishedOrRelated)],
+        vec![Match::Ct(Operator::Is, CtState::Invalid)],
         vec![Match::LocalDestination],
         vec![icmp(), Match::IcmpTypes(vec![8, 128])],
     ];

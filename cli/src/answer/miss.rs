@@ -46,7 +46,18 @@ fn wish(condition: &Match, set: &str) -> String {
             };
             format!("{side} interface {}{name}", not(*operator))
         }
-        Match::Ct(_) => "another state of connection tracking".to_owned(),
+        Match::Ct(..) => "another state of connection tracking".to_owned(),
+        Match::Translated(operator) => format!("a destination that is {}translated", not(*operator)),
+        Match::HasInterface(side, operator) => {
+            let side = match side {
+                InterfaceSide::In => "incoming",
+                InterfaceSide::Out => "outgoing",
+            };
+            match operator {
+                Operator::Is => format!("an {side} interface"),
+                Operator::IsNot => format!("no {side} interface"),
+            }
+        }
         Match::LocalDestination => "an address of the node as destination".to_owned(),
     }
 }
@@ -62,6 +73,7 @@ fn end(side: AddressSide) -> &'static str {
     match side {
         AddressSide::Source => "source",
         AddressSide::Destination => "destination",
+        AddressSide::Dialled => "dialled",
     }
 }
 
@@ -73,6 +85,7 @@ fn port(side: PortSide) -> &'static str {
     match side {
         PortSide::Source => "source port",
         PortSide::Destination => "destination port",
+        PortSide::Dialled => "dialled port",
     }
 }
 

@@ -86,9 +86,10 @@ fn slice(rule: &Rule, port: ProtocolPort) -> Option<Rule> {
     if conditions.iter().any(|condition| holds(condition, port) == Some(false)) {
         return None;
     }
-    // A source port can only be compared behind the protocol.
-    let protocol_stays =
-        conditions.iter().any(|condition| matches!(condition, Match::Port(PortSide::Source, ..)));
+    // Another port can only be compared behind the protocol.
+    let protocol_stays = conditions
+        .iter()
+        .any(|condition| matches!(condition, Match::Port(PortSide::Source | PortSide::Dialled, ..)));
     let stays = |statement: &&Statement| match statement.condition() {
         Some(Match::Protocol(..)) if protocol_stays => true,
         Some(condition) => holds(condition, port).is_none(),
@@ -107,12 +108,16 @@ fn holds(condition: &Match, ProtocolPort { protocol, port }: ProtocolPort) -> Op
         Match::Port(PortSide::Destination, operator, ranges) => {
             (operator, ranges.iter().any(|range| range.contains(port)))
         }
-        Match::Port(PortSide::Source, ..)
+        Match::Port(PortSide::Source | PortSide::Dialled, ..)
         | Match::Net(..)
         | Match::AnyOf(..)
         | Match::InSet(..)
         | Match::AddressPortInSet(..) => return None,
-        Match::Interface(..) | Match::Ct(_) | Match::LocalDestination => return None,
+        Match::Interface(..)
+        | Match::Ct(..)
+        | Match::Translated(_)
+        | Match::HasInterface(..)
+        | Match::LocalDestination => return None,
         // These stand behind a compare of the protocol, which decides.
         Match::IcmpType(..) | Match::IcmpTypeCode(..) | Match::IcmpTypes(_) => return None,
     };

@@ -6,7 +6,7 @@
 use super::rule::Context;
 use crate::{
     ir::{AddressSetKey, Entity, Rule},
-    nft::{AddressSide, Match, Operator, PortSide},
+    nft::{Match, Operator, PortSide},
     port::PortRange,
 };
 
@@ -29,15 +29,11 @@ pub(super) struct Ports {
 /// The alternatives of a port list, each with all exclusions. No list: one alternative without a condition.
 pub(super) fn alternatives(entity: &Entity, side: PortSide, context: &Context<'_>) -> Vec<Ports> {
     let lookup = |operator, key: &AddressSetKey| {
-        let side = match side {
-            PortSide::Source => AddressSide::Source,
-            PortSide::Destination => AddressSide::Destination,
-        };
-        Match::AddressPortInSet(side, operator, (context.set_name)(key))
+        Match::AddressPortInSet(side.address(), operator, (context.set_name)(key))
     };
     let alone = match side {
         PortSide::Source => SOURCES,
-        PortSide::Destination => DESTINATIONS,
+        PortSide::Destination | PortSide::Dialled => DESTINATIONS,
     };
     let numbers = compares(&entity.ports, side, Operator::Is, alone)
         .into_iter()

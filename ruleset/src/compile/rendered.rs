@@ -25,10 +25,7 @@ pub(super) fn up_to_first_end(mut rules: Vec<Rule>) -> Vec<Rule> {
         Verdict::Accept | Verdict::Drop | Verdict::Return | Verdict::Goto(_) => true,
         Verdict::Jump(_) => false,
     };
-    let decides = |rule: &Rule| {
-        rule.verdict().is_some_and(leaves)
-            && !rule.statements.iter().any(|statement| statement.condition().is_some())
-    };
+    let decides = |rule: &Rule| rule.verdict().is_some_and(leaves) && !rule.is_conditional();
     if let Some(end) = rules.iter().position(decides) {
         rules.truncate(end + 1);
     }

@@ -27,8 +27,8 @@ use crate::{
     address::Family,
     name::{ChainName, InterfaceName, SetName},
     nft::{
-        BaseChain, Chain, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Match, Operator, Rule, Set,
-        Statement, Verdict,
+        BaseChain, Chain, ChainKind, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Match, Operator,
+        Rule, Set, Statement, Verdict,
     },
     origin::{Builtin, Origin},
     policy::Direction,
@@ -50,7 +50,7 @@ pub(super) fn to_workload() -> ChainName {
 }
 
 /// The map that finds an endpoint's chain by interface.
-pub(super) fn dispatch_map(direction: Direction) -> SetName {
+pub fn dispatch_map(direction: Direction) -> SetName {
     SetName::from(match direction {
         Direction::Egress => "from-workload",
         Direction::Ingress => "to-workload",
@@ -70,7 +70,7 @@ pub(super) fn chains(family: Family, layout: &Layout) -> Vec<Chain> {
 fn base(hook: Hook, rules: Vec<Rule>) -> Chain {
     Chain {
         name: ChainName::new(hook.to_string()),
-        base: Some(BaseChain { hook, priority: PRIORITY }),
+        base: Some(BaseChain { hook, priority: PRIORITY, kind: ChainKind::Filter }),
         rules,
     }
 }
@@ -169,7 +169,7 @@ fn interface(side: InterfaceSide, prefix: &str) -> Statement {
 pub(super) fn tracking(layout: &Layout, origin: impl Fn(Builtin) -> Arc<Origin>) -> Vec<Rule> {
     let mut rules = vec![Rule {
         statements: vec![
-            Statement::Match(Match::Ct(CtState::EstablishedOrRelated)),
+            Statement::Match(Match::Ct(Operator::Is, CtState::EstablishedOrRelated)),
             Statement::Verdict(Verdict::Accept),
         ],
         origin: origin(Builtin::Established),
@@ -177,7 +177,7 @@ pub(super) fn tracking(layout: &Layout, origin: impl Fn(Builtin) -> Arc<Origin>)
     match layout.settings.invalid {
         InvalidPackets::Drop => rules.push(Rule {
             statements: vec![
-                Statement::Match(Match::Ct(CtState::Invalid)),
+                Statement::Match(Match::Ct(Operator::Is, CtState::Invalid)),
                 // Connection tracking verifies the checksum of UDP-Lite as if it were UDP (`udplite_error` in nf_conntrack_proto_udp.c) and takes
                 // every genuine packet for invalid, so these are left to policy.
                 Statement::Match(Match::Protocol(Operator::IsNot, Protocol::UDPLITE)),

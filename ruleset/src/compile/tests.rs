@@ -38,6 +38,7 @@ fn packet() -> impl Strategy<Value = Packet> {
             destination: ADDRESSES[family * 3 + to].parse().unwrap(),
             payload,
             tracking: Tracking::New,
+            dialled: None,
         },
     )
 }

@@ -1,9 +1,10 @@
 //! The kernel's rules for batches, as a pure function.
 //!
 //! Stricter than the kernel where an operation promises more than the kernel asks for: elements to be added are not there yet, a chain to be deleted is
-//! empty. Jumps are judged once, for the whole batch, as the kernel does when it commits. Costs as much as the ruleset is large: for tests and tools.
+//! empty. Jumps, and what stands where they lead, are judged once, for the whole batch, as the kernel does when it commits. Costs as much as the ruleset is large: for tests and tools.
 
 mod elements;
+mod hooks;
 mod jumps;
 mod uses;
 
@@ -77,11 +78,20 @@ pub enum Refusal {
     /// More than 15 jumps below a base chain.
     #[error("jumps too deep (EMLINK)")]
     Depth,
+    /// No chain of this kind at this hook, or none at this priority.
+    #[error("chain {0} cannot be hooked in there (EOPNOTSUPP)")]
+    NoSuchBase(ChainName),
+    /// A statement of the chain cannot work at a hook that leads to it, or in a chain of that kind.
+    #[error("a statement of chain {0} does not work where it stands (EOPNOTSUPP)")]
+    Misplaced(ChainName),
+    /// A rate of 0, or a burst that is too long.
+    #[error("a limit is out of range (EOVERFLOW)")]
+    Limit,
 }
 
 impl Ruleset {
     /// The kernel's behaviour as a pure function: all of a batch or nothing. Refuses what the kernel refuses: adding what is there, deleting what is
-    /// not there or still referred to, referring to what is not there, more elements than a set can hold, jump loops.
+    /// not there or still referred to, referring to what is not there, more elements than a set can hold, jump loops, statements at hooks where they do not work.
     pub fn apply(&self, batch: &Batch) -> Result<Self, ApplyError> {
         let mut drafts = PerFamily::from_fn(|family| Draft::of(self.table(family)));
         for (index, operation) in batch.operations.iter().enumerate() {
@@ -92,7 +102,8 @@ impl Ruleset {
         }
         let last = batch.operations.len().saturating_sub(1);
         for draft in [&drafts.v4, &drafts.v6] {
-            jumps::check(&draft.table).map_err(|reason| ApplyError { index: last, reason })?;
+            let checked = jumps::check(&draft.table).and_then(|()| hooks::check(&draft.table));
+            checked.map_err(|reason| ApplyError { index: last, reason })?;
         }
         Ok(Self { tables: PerFamily { v4: drafts.v4.table, v6: drafts.v6.table } })
     }
@@ -155,6 +166,7 @@ impl Draft {
     }
 
     fn add_chain(&mut self, chain: &Chain) -> Result<(), Refusal> {
+        chain.base.map_or(Ok(()), |base| hooks::check_base(&chain.name, base))?;
         let empty = Chain { name: chain.name.clone(), base: chain.base, rules: Vec::new() };
         match self.table.chains.insert(chain.name.clone(), Arc::new(empty)) {
             Some(_) => Err(Refusal::ChainExists(chain.name.clone())),
@@ -186,6 +198,11 @@ impl Draft {
                 && let Some(target) = verdict.chain()
             {
                 self.check_target(target)?;
+            }
+            if let Statement::Limit(limit) = statement
+                && !limit.is_in_range()
+            {
+                return Err(Refusal::Limit);
             }
             if let Some(name) = statement.set()
                 && !elements::fits(statement, &self.set(name)?.elements)

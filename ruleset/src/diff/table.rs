@@ -21,17 +21,16 @@ pub(super) fn change(family: Family, applied: &Table, desired: &Table) -> Option
     steps.prepare = fill(family, &sets.added, &new_chains);
 
     let switch = &mut steps.switch;
+    let (old_bases, old_chains): (Vec<_>, Vec<_>) =
+        chains.removed.into_iter().partition(|chain| chain.base.is_some());
+    // An old base chain would go on dropping what the new rules admit, and one that is hooked in elsewhere now has a name that is needed.
+    switch.extend(flush(family, &old_bases));
+    switch.extend(old_bases.iter().map(|chain| Operation::DeleteChain(family, chain.name.clone())));
     switch.extend(new_bases.iter().map(|chain| Operation::AddChain(family, Arc::clone(chain))));
     switch.extend(sets.changed.iter().flat_map(|change| change.before_rules(family)));
     switch.extend(chains.changed.iter().flat_map(|(old, new)| rules::change(family, old, new)));
     switch.extend(append(family, &new_bases));
     switch.extend(sets.changed.iter().flat_map(|change| change.after_rules(family)));
-
-    let (old_bases, old_chains): (Vec<_>, Vec<_>) =
-        chains.removed.into_iter().partition(|chain| chain.base.is_some());
-    // An old base chain would go on dropping what the new rules admit.
-    switch.extend(flush(family, &old_bases));
-    switch.extend(old_bases.iter().map(|chain| Operation::DeleteChain(family, chain.name.clone())));
 
     let retire = &mut steps.retire;
     retire.extend(flush(family, &old_chains));
@@ -104,6 +103,11 @@ fn chain_changes(applied: &Table, desired: &Table) -> Option<Changes<Chain, Vers
             DiffItem::Remove(_, chain) => changes.removed.push(Arc::clone(chain)),
             DiffItem::Update { old: (_, old), new: (_, new) } if old.base == new.base => {
                 changes.changed.push((Arc::clone(old), Arc::clone(new)));
+            }
+            // Nothing leads to a base chain, so that it can give way to another one of its name.
+            DiffItem::Update { old: (_, old), new: (_, new) } if old.base.is_some() && new.base.is_some() => {
+                changes.removed.push(Arc::clone(old));
+                changes.added.push(Arc::clone(new));
             }
             DiffItem::Update { .. } => return None,
         }

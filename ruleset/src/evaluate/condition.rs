@@ -23,12 +23,14 @@ use crate::{
 pub(super) fn holds(condition: &Match, packet: &Packet, table: &Table) -> bool {
     match condition {
         Match::Protocol(operator, protocol) => compare(*operator, packet.payload.protocol() == *protocol),
-        Match::Net(side, operator, net) => compare(*operator, net.contains(address(packet, *side))),
+        Match::Net(side, operator, net) => {
+            address(packet, *side).is_some_and(|address| compare(*operator, net.contains(&address)))
+        }
         Match::AnyOf(side, operator, addresses) => {
-            compare(*operator, addresses.contains(address(packet, *side)))
+            address(packet, *side).is_some_and(|address| compare(*operator, addresses.contains(&address)))
         }
         Match::InSet(side, operator, set) => {
-            let contained = contains_address(table, set, address(packet, *side));
+            let contained = address(packet, *side).and_then(|address| contains_address(table, set, &address));
             contained.is_some_and(|contained| compare(*operator, contained))
         }
         Match::AddressPortInSet(side, operator, set) => {
@@ -37,7 +39,7 @@ pub(super) fn holds(condition: &Match, packet: &Packet, table: &Table) -> bool {
         }
         Match::Port(side, operator, ranges) => {
             let contained = |port| ranges.iter().any(|range| range.contains(port));
-            port(packet.payload, *side).is_some_and(|port| compare(*operator, contained(port)))
+            port(packet, *side).is_some_and(|port| compare(*operator, contained(port)))
         }
         Match::IcmpType(operator, asked) => {
             icmp(packet.payload).is_some_and(|(kind, _)| compare(*operator, kind == *asked))
@@ -51,8 +53,11 @@ pub(super) fn holds(condition: &Match, packet: &Packet, table: &Table) -> bool {
             let name = interface(packet, *side).map_or("", InterfaceName::as_str);
             compare(*operator, names(asked, name))
         }
-        Match::Ct(CtState::EstablishedOrRelated) => packet.tracking == Tracking::Established,
-        Match::Ct(CtState::Invalid) => packet.tracking == Tracking::Invalid,
+        Match::Ct(operator, state) => compare(*operator, state.bits() & bits(packet.tracking) != 0),
+        Match::Translated(operator) => {
+            packet.tracking.has_entry() && compare(*operator, packet.dialled.is_some())
+        }
+        Match::HasInterface(side, operator) => compare(*operator, interface(packet, *side).is_some()),
         // Routing has decided before our hooks: what is at `input` is for this node, what is at `forward` is not. What the node sends to itself is at
         // `output` and not told apart from what leaves it.
         Match::LocalDestination => packet.hook == Hook::Input,
@@ -74,18 +79,32 @@ fn compare(operator: Operator, equal: bool) -> bool {
     }
 }
 
-fn address(packet: &Packet, side: AddressSide) -> &IpAddr {
+/// `NF_CT_STATE_BIT` of a packet's state; of what is established or related, both.
+fn bits(tracking: Tracking) -> u32 {
+    match tracking {
+        Tracking::New => CtState::New,
+        Tracking::Established => CtState::EstablishedOrRelated,
+        Tracking::Invalid => CtState::Invalid,
+        Tracking::Untracked => CtState::Untracked,
+    }
+    .bits()
+}
+
+/// The address on a side; none if connection tracking would have to know it and does not.
+fn address(packet: &Packet, side: AddressSide) -> Option<IpAddr> {
     match side {
-        AddressSide::Source => &packet.source,
-        AddressSide::Destination => &packet.destination,
+        AddressSide::Source => Some(packet.source),
+        AddressSide::Destination => Some(packet.destination),
+        AddressSide::Dialled => packet.dialled().map(|dialled| dialled.destination),
     }
 }
 
-fn port(payload: Payload, side: PortSide) -> Option<u16> {
-    match (payload, side) {
+fn port(packet: &Packet, side: PortSide) -> Option<u16> {
+    match (packet.payload, side) {
         (Payload::Ports { source, .. }, PortSide::Source) => Some(source),
-        (Payload::Ports { destination, .. }, PortSide::Destination) => Some(destination),
-        (Payload::Icmp { .. } | Payload::Other(_), _) => None,
+        (Payload::Icmp { .. } | Payload::Other(_), PortSide::Source) => None,
+        (payload, PortSide::Destination) => payload.destination_port(),
+        (_, PortSide::Dialled) => packet.dialled()?.port,
     }
 }
 
@@ -127,14 +146,8 @@ fn within(intervals: &OrdSet<Interval>, address: IpAddr) -> bool {
 
 fn contains_address_port(table: &Table, set: &SetName, packet: &Packet, side: AddressSide) -> Option<bool> {
     let Elements::AddressPorts(members) = &table.sets.get(set)?.elements else { return None };
-    let of_side = match side {
-        AddressSide::Source => PortSide::Source,
-        AddressSide::Destination => PortSide::Destination,
-    };
-    let member = port(packet.payload, of_side).map(|port| AddressPort {
-        address: *address(packet, side),
-        protocol: packet.payload.protocol(),
-        port,
-    });
+    let address = address(packet, side)?;
+    let protocol = packet.payload.protocol();
+    let member = port(packet, side.port()).map(|port| AddressPort { address, protocol, port });
     Some(member.is_some_and(|member| members.contains(&member)))
 }

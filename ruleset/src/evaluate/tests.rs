@@ -19,6 +19,7 @@ fn packet(payload: Payload) -> Packet {
         destination: "10.0.0.2".parse().unwrap(),
         payload,
         tracking: Tracking::New,
+        dialled: None,
     }
 }
 
@@ -176,7 +177,7 @@ fn interfaces_states_and_the_hook() {
         (Tracking::Untracked, false, false),
     ] {
         let packet = Packet { tracking, ..tcp() };
-        assert_eq!(holds(Match::Ct(CtState::EstablishedOrRelated), &packet), established);
-        assert_eq!(holds(Match::Ct(CtState::Invalid), &packet), invalid);
+        assert_eq!(holds(Match::Ct(Operator::Is, CtState::EstablishedOrRelated), &packet), established);
+        assert_eq!(holds(Match::Ct(Operator::Is, CtState::Invalid), &packet), invalid);
     }
 }

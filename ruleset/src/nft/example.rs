@@ -6,8 +6,8 @@ use crate::{
     address::PerFamily,
     name::{ChainName, InterfaceName},
     nft::{
-        BaseChain, Chain, Element, Elements, Hook, Interval, Match, Rule, Ruleset, Set, Statement, Table,
-        Verdict,
+        BaseChain, Chain, ChainKind, Element, Elements, Hook, Interval, Match, Rule, Ruleset, Set, Statement,
+        Table, Verdict,
     },
     origin::{Builtin, Origin},
 };
@@ -33,7 +33,7 @@ pub(crate) fn chain(name: &str, rules: impl IntoIterator<Item = Rule>) -> Arc<Ch
 
 /// The base chain of the forward hook.
 pub(crate) fn forward(rules: impl IntoIterator<Item = Rule>) -> Arc<Chain> {
-    let base = Some(BaseChain { hook: Hook::Forward, priority: -10 });
+    let base = Some(BaseChain { hook: Hook::Forward, priority: -10, kind: ChainKind::Filter });
     Arc::new(Chain { name: "forward".into(), base, rules: rules.into_iter().collect() })
 }
 

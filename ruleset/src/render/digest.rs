@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     address::Family,
     name::ObjectName,
-    nft::{CtState, InterfaceMatch, Match, Operator, Rule, Statement, Verdict},
+    nft::{CtState, InterfaceMatch, Match, NatPorts, Operator, RateLimit, Rule, Statement, Verdict},
     origin::{Builtin, Origin},
     policy::{Direction, PolicyKey},
     protocol::Protocol,
@@ -90,7 +90,54 @@ impl Encoding {
                 self.tag(5);
                 self.text(map.as_str());
             }
+            Statement::Limit(limit) => {
+                self.tag(6);
+                self.limit(*limit);
+            }
+            Statement::ConnectionsOver(flows) => {
+                self.tag(7);
+                self.number((*flows).into());
+            }
+            Statement::Notrack => self.tag(8),
+            Statement::Dscp(codepoint) => {
+                self.tag(9);
+                self.tag(*codepoint);
+            }
+            Statement::Reject(reject) => {
+                self.tag(10);
+                self.tag(*reject as u8);
+            }
+            Statement::Masquerade(ports) => {
+                self.tag(11);
+                self.nat_ports(*ports);
+            }
+            Statement::SourceNat(address, ports) => {
+                self.tag(12);
+                self.address(address);
+                self.nat_ports(*ports);
+            }
+            Statement::DestinationNat(address) => {
+                self.tag(13);
+                self.address(address);
+            }
         }
+    }
+
+    fn limit(&mut self, limit: RateLimit) {
+        self.tag(limit.sense as u8);
+        self.number(limit.packets);
+        self.tag(limit.per as u8);
+        self.number(limit.burst.into());
+    }
+
+    fn nat_ports(&mut self, ports: NatPorts) {
+        self.tag(ports.fully_random as u8);
+        self.length(ports.range.iter().len());
+        ports
+            .range
+            .iter()
+            .flat_map(|range| [range.first, range.last])
+            .for_each(|port| self.number(port.into()));
     }
 
     fn verdict(&mut self, verdict: &Verdict) {
@@ -159,14 +206,24 @@ impl Encoding {
                 self.tag(*side as u8);
                 self.interface(name);
             }
-            Match::Ct(state) => {
-                self.tag(10);
+            Match::Ct(operator, state) => {
+                self.tag(match operator {
+                    Operator::Is => 10,
+                    Operator::IsNot => 12,
+                });
                 self.tag(match state {
                     CtState::EstablishedOrRelated => 0,
                     CtState::Invalid => 1,
+                    CtState::New => 2,
+                    CtState::Untracked => 3,
                 });
             }
             Match::LocalDestination => self.tag(11),
+            Match::Translated(operator) => self.compare(13, *operator),
+            Match::HasInterface(side, operator) => {
+                self.compare(14, *operator);
+                self.tag(*side as u8);
+            }
         }
     }
 

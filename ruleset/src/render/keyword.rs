@@ -1,7 +1,7 @@
 //! Keywords of transport headers, and when they may stand for a compare of the protocol.
 
 use crate::{
-    nft::{Match, Operator, Rule, Statement},
+    nft::{Match, Operator, PortSide, Rule, Statement},
     protocol::Protocol,
 };
 
@@ -51,15 +51,18 @@ impl Keyword {
     pub(super) fn explains(self, next: Option<&Statement>) -> bool {
         let Some(condition) = next.and_then(Statement::condition) else { return false };
         match condition {
-            Match::Port(..) => !self.is_icmp(),
+            Match::Port(PortSide::Source | PortSide::Destination, ..) => !self.is_icmp(),
             Match::IcmpType(..) | Match::IcmpTypeCode(..) | Match::IcmpTypes(_) => self.is_icmp(),
-            Match::Protocol(..)
+            Match::Port(PortSide::Dialled, ..)
+            | Match::Protocol(..)
             | Match::Net(..)
             | Match::AnyOf(..)
             | Match::InSet(..)
             | Match::AddressPortInSet(..)
             | Match::Interface(..)
-            | Match::Ct(_)
+            | Match::Ct(..)
+            | Match::Translated(_)
+            | Match::HasInterface(..)
             | Match::LocalDestination => false,
         }
     }

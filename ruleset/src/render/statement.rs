@@ -3,11 +3,14 @@
 //! A compare of the protocol that stands directly before a port or ICMP compare is left to the keyword of that compare (`tcp dport 80`, `icmp type 8`),
 //! as a person would write it. Compares of the transport header that no single protocol explains are raw (`th dport 80`, `@th,0,8 8`).
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use crate::{
     address::Family,
-    nft::{AddressSide, CtState, InterfaceSide, Match, Operator, PortSide, Rule, Statement},
+    nft::{
+        AddressSide, CtState, FullyRandom, InterfaceSide, LimitSense, Match, NatPorts, Operator, PortSide,
+        RateLimit, Reject, Rule, Statement,
+    },
     port::PortRange,
     render::{
         keyword::{Keyword, only_protocol, protocol_name},
@@ -63,6 +66,26 @@ impl Line<'_> {
             Statement::Verdict(verdict) => write!(f, "{verdict}"),
             Statement::InterfaceMap(side, map) => write!(f, "{} vmap @{map}", interface_side(*side)),
             Statement::PortMap(map) => write!(f, "meta l4proto . th dport vmap @{map}"),
+            Statement::Limit(limit) => write!(f, "limit rate {}", rate(*limit)),
+            Statement::ConnectionsOver(flows) => write!(f, "ct count over {flows}"),
+            Statement::Notrack => f.write_str("notrack"),
+            Statement::Dscp(codepoint) => write!(f, "{} dscp set {codepoint:#04x}", self.family),
+            Statement::Reject(Reject::TcpReset) => f.write_str("reject with tcp reset"),
+            Statement::Reject(Reject::AdminProhibited) => {
+                let protocol = match self.family {
+                    Family::V4 => "icmp",
+                    Family::V6 => "icmpv6",
+                };
+                write!(f, "reject with {protocol} admin-prohibited")
+            }
+            Statement::Masquerade(ports) => {
+                let range = ports.range.map(|range| format!(" to :{range}")).unwrap_or_default();
+                write!(f, "masquerade{range}{}", fully_random(*ports))
+            }
+            Statement::SourceNat(address, ports) => {
+                write!(f, "snat to {}{}", translated(address, ports.range), fully_random(*ports))
+            }
+            Statement::DestinationNat(address) => write!(f, "dnat to {address}"),
         }
     }
 
@@ -89,21 +112,17 @@ impl Line<'_> {
                 write!(f, "{} {}@{set}", self.address(*side), not(*operator))
             }
             Match::AddressPortInSet(side, operator, set) => {
-                let port = match side {
-                    AddressSide::Source => PortSide::Source,
-                    AddressSide::Destination => PortSide::Destination,
-                };
-                let (address, port) = (self.address(*side), port_side(port));
-                write!(f, "{address} . meta l4proto . th {port} {}@{set}", not(*operator))
+                let (address, port) = (self.address(*side), port("th", side.port()));
+                write!(f, "{address} . meta l4proto . {port} {}@{set}", not(*operator))
             }
             Match::Port(side, operator, ranges) => {
                 let header = context.map_or("th", Keyword::as_str);
-                let (side, operator) = (port_side(*side), not(*operator));
+                let (port, operator) = (port(header, *side), not(*operator));
                 match ranges.as_slice() {
                     [PortRange { first, last }] if first == last && self.excludes_several_ports() => {
-                        write!(f, "{header} {side} {operator}{first}-{last}")
+                        write!(f, "{port} {operator}{first}-{last}")
                     }
-                    ranges => write!(f, "{header} {side} {operator}{}", List(ranges)),
+                    ranges => write!(f, "{port} {operator}{}", List(ranges)),
                 }
             }
             Match::IcmpType(operator, kind) => {
@@ -117,8 +136,20 @@ impl Line<'_> {
                 let (side, name) = (interface_side(*side), quoted::interface_match(name));
                 write!(f, "{side} {}\"{name}\"", not(*operator))
             }
-            Match::Ct(CtState::EstablishedOrRelated) => f.write_str("ct state established,related"),
-            Match::Ct(CtState::Invalid) => f.write_str("ct state invalid"),
+            Match::Ct(operator, state) => write!(f, "ct state {}{}", bits_not(*operator), ct_state(*state)),
+            Match::Translated(operator) => write!(f, "ct status {}dnat", bits_not(*operator)),
+            Match::HasInterface(side, operator) => {
+                let side = match side {
+                    InterfaceSide::In => "iif",
+                    InterfaceSide::Out => "oif",
+                };
+                // No device has the index 0.
+                let no_device = match operator {
+                    Operator::Is => "!= 0",
+                    Operator::IsNot => "0",
+                };
+                write!(f, "{side} {no_device}")
+            }
             Match::LocalDestination => f.write_str("fib daddr type != unicast"),
         }
     }
@@ -127,15 +158,20 @@ impl Line<'_> {
     /// one of them differs. It leaves ranges alone.
     fn excludes_several_ports(&self) -> bool {
         let conditions = self.rule.statements.iter().filter_map(Statement::condition);
-        conditions.filter(|condition| matches!(condition, Match::Port(_, Operator::IsNot, _))).count() > 1
+        conditions
+            .filter(|condition| {
+                matches!(condition, Match::Port(PortSide::Source | PortSide::Destination, Operator::IsNot, _))
+            })
+            .count()
+            > 1
     }
 
     fn address(&self, side: AddressSide) -> String {
-        let side = match side {
-            AddressSide::Source => "saddr",
-            AddressSide::Destination => "daddr",
-        };
-        format!("{} {side}", self.family)
+        match side {
+            AddressSide::Source => format!("{} saddr", self.family),
+            AddressSide::Destination => format!("{} daddr", self.family),
+            AddressSide::Dialled => format!("ct original {} daddr", self.family),
+        }
     }
 }
 
@@ -187,9 +223,52 @@ fn interface_side(side: InterfaceSide) -> &'static str {
     }
 }
 
-fn port_side(side: PortSide) -> &'static str {
+/// A port in the header of this name, or in the entry of connection tracking.
+fn port(header: &str, side: PortSide) -> String {
     match side {
-        PortSide::Source => "sport",
-        PortSide::Destination => "dport",
+        PortSide::Source => format!("{header} sport"),
+        PortSide::Destination => format!("{header} dport"),
+        PortSide::Dialled => "ct original proto-dst".to_owned(),
+    }
+}
+
+fn ct_state(state: CtState) -> &'static str {
+    match state {
+        CtState::EstablishedOrRelated => "established,related",
+        CtState::Invalid => "invalid",
+        CtState::New => "new",
+        CtState::Untracked => "untracked",
+    }
+}
+
+/// The negation of a test of bits, which `!=` is not.
+fn bits_not(operator: Operator) -> &'static str {
+    match operator {
+        Operator::Is => "",
+        Operator::IsNot => "! ",
+    }
+}
+
+fn rate(RateLimit { sense, packets, per, burst }: RateLimit) -> String {
+    let over = match sense {
+        LimitSense::Over => "over ",
+        LimitSense::Under => "",
+    };
+    format!("{over}{packets}/{} burst {burst} packets", per.as_str())
+}
+
+/// An address and ports to translate to.
+fn translated(address: &IpAddr, ports: Option<PortRange>) -> String {
+    match (address, ports) {
+        (address, None) => address.to_string(),
+        (IpAddr::V4(address), Some(ports)) => format!("{address}:{ports}"),
+        (IpAddr::V6(address), Some(ports)) => format!("[{address}]:{ports}"),
+    }
+}
+
+fn fully_random(ports: NatPorts) -> &'static str {
+    match ports.fully_random {
+        FullyRandom::No => "",
+        FullyRandom::Yes => " fully-random",
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     address::Family,
-    nft::{BaseChain, Chain, Elements, Interval, Set, TABLE, Table},
+    nft::{BaseChain, Chain, Elements, Hook, Interval, Set, TABLE, Table},
     render,
     render::{keyword::protocol_name, quoted},
 };
@@ -71,9 +71,9 @@ impl Script<'_> {
 
     fn chain(&self, f: &mut fmt::Formatter<'_>, chain: &Chain) -> fmt::Result {
         writeln!(f, "\tchain {} {{", chain.name)?;
-        if let Some(BaseChain { hook, priority }) = chain.base {
-            let priority = Priority(priority);
-            writeln!(f, "\t\ttype filter hook {hook} priority {priority}; policy accept;")?;
+        if let Some(BaseChain { hook, priority, kind }) = chain.base {
+            let priority = Priority(priority, hook);
+            writeln!(f, "\t\ttype {kind} hook {hook} priority {priority}; policy accept;")?;
         }
         for rule in &chain.rules {
             writeln!(f, "\t\t{}", render::rule(self.family, rule))?;
@@ -82,19 +82,34 @@ impl Script<'_> {
     }
 }
 
-/// A priority relative to `filter`, which is 0, as nft lists it: by the name if it is no further away than 10.
-struct Priority(i32);
+/// A priority at a hook as nft lists it: relative to one that has a name there, if that is no further away than 10.
+struct Priority(i32, Hook);
 
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("filter"),
-            above @ 1..=10 => write!(f, "filter + {above}"),
-            below @ -10..=-1 => write!(f, "filter - {}", below.unsigned_abs()),
-            far => write!(f, "{far}"),
+        let Self(priority, hook) = *self;
+        let at_hook = NAMED_PRIORITIES.iter().filter(|(.., only)| only.is_none_or(|only| only == hook));
+        let near = at_hook
+            .map(|(name, named, _)| (name, priority.saturating_sub(*named)))
+            .find(|(_, distance)| (-10..=10).contains(distance));
+        match near {
+            None => write!(f, "{priority}"),
+            Some((name, 0)) => f.write_str(name),
+            Some((name, above @ 1..)) => write!(f, "{name} + {above}"),
+            Some((name, below)) => write!(f, "{name} - {}", below.unsigned_abs()),
         }
     }
 }
+
+/// `NF_IP_PRI_*` and `NF_IP6_PRI_*` as nft 1.0.6 names them, some at one hook only.
+const NAMED_PRIORITIES: [(&str, i32, Option<Hook>); 6] = [
+    ("raw", -300, None),
+    ("mangle", -150, None),
+    ("dstnat", -100, Some(Hook::Prerouting)),
+    ("filter", 0, None),
+    ("security", 50, None),
+    ("srcnat", 100, Some(Hook::Postrouting)),
+];
 
 /// The elements, as many to an entry as nft would put on a line.
 fn elements(elements: &Elements) -> Vec<String> {

@@ -92,8 +92,8 @@ fn addresses_interfaces_and_the_rest() {
         ),
         (Match::Interface(InterfaceSide::In, Is, InterfaceMatch::Prefix("cali".into())), "iifname \"cali*\""),
         (Match::Interface(InterfaceSide::Out, IsNot, exact("odd*")), "oifname != \"odd\\*\""),
-        (Match::Ct(CtState::EstablishedOrRelated), "ct state established,related"),
-        (Match::Ct(CtState::Invalid), "ct state invalid"),
+        (Match::Ct(Is, CtState::EstablishedOrRelated), "ct state established,related"),
+        (Match::Ct(Is, CtState::Invalid), "ct state invalid"),
         (Match::LocalDestination, "fib daddr type != unicast"),
     ] {
         assert_eq!(text(Family::V6, [condition]), expected);
@@ -142,7 +142,7 @@ fn a_whole_script() {
         set("nets", nets),
         interface_map("pods", &[("cali1", goto("pod")), ("cali2", Verdict::Drop)]),
     ];
-    let chains = [forward([with([Match::Ct(CtState::Invalid)], Verdict::Drop)]), chain("pod", [])];
+    let chains = [forward([with([Match::Ct(Is, CtState::Invalid)], Verdict::Drop)]), chain("pod", [])];
     assert_eq!(render(&ruleset(chains, sets)), SCRIPT);
 }
 

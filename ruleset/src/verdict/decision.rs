@@ -53,7 +53,7 @@ impl Decision {
             (_, Hook::Input) => Builtin::EndpointToHost,
             (_, Hook::Output) => Builtin::HostToOwnPod,
             (_, Hook::Forward) if alone => Builtin::NoPolicy,
-            (_, Hook::Forward) => return None,
+            (_, Hook::Forward | Hook::Prerouting | Hook::Postrouting) => return None,
         };
         Some(Self::new(Verdict::Allow, Reason::of_node(role), crossing))
     }

@@ -69,6 +69,7 @@ impl Node {
             destination,
             payload,
             tracking: Tracking::New,
+            dialled: None,
         }
     }
 

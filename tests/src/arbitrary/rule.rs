@@ -6,8 +6,8 @@ use ferrule_ruleset::{
     address::Family,
     name::{ChainName, NamespaceName, SetName},
     nft::{
-        AddressSide, CtState, InterfaceMatch, InterfaceSide, Match, Operator, PortSide, Rule, Statement,
-        Verdict,
+        AddressSide, CtState, InterfaceMatch, InterfaceSide, Match, NatPorts, Operator, PortSide, Reject,
+        Rule, Statement, Verdict,
     },
     origin::{Builtin, Origin},
     policy::{Direction, PolicyKey, PolicyKind},
@@ -17,7 +17,7 @@ use ferrule_ruleset::{
 use ipnet::IpNet;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use crate::arbitrary::{PROTOCOLS, address, interfaces};
+use crate::arbitrary::{PROTOCOLS, action, address, interfaces};
 
 /// Where the rules of a chain may lead.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Layer {
     pub(super) targets: Vec<ChainName>,
     /// By a verdict map.
     pub(super) maps: Vec<Statement>,
+    /// What else may end a rule.
+    pub(super) ends: Vec<Statement>,
 }
 
 /// A rule of a chain of this layer. Sets are named as [`super::table`] names them, whether the table has them or not.
@@ -37,15 +39,14 @@ pub(super) fn rule(family: Family, layer: &Layer) -> BoxedStrategy<Rule> {
             transport.splice(place..place, others).for_each(drop);
             transport
         });
-    (conditions, any::<bool>(), log(), end(layer), origin())
-        .prop_map(|(conditions, counted, log, end, origin)| {
+    (conditions, action::on_the_way(), any::<bool>(), log(), end(layer), origin())
+        .prop_map(|(conditions, on_the_way, counted, log, end, origin)| {
             let mut statements: Vec<Statement> = conditions.into_iter().map(Statement::Match).collect();
+            statements.extend(on_the_way);
             statements.extend(counted.then_some(Statement::Counter));
             statements.extend(log);
             statements.extend(end);
-            if portless(&statements) {
-                statements.retain(|statement| !looks_up_port(statement));
-            }
+            let mut statements = explained(&statements);
             // nft refuses a rule that says nothing.
             if statements.is_empty() {
                 statements.push(Statement::Counter);
@@ -55,16 +56,36 @@ pub(super) fn rule(family: Family, layer: &Layer) -> BoxedStrategy<Rule> {
         .boxed()
 }
 
-/// Whether the rule asks for a protocol without ports.
-fn portless(statements: &[Statement]) -> bool {
-    statements.iter().filter_map(Statement::condition).any(|condition| {
-        matches!(condition, Match::Protocol(Operator::Is, protocol)
-            if !protocol.has_ports() && *protocol != Protocol::UDPLITE)
-    })
-}
-
-fn looks_up_port(statement: &Statement) -> bool {
-    matches!(statement, Statement::PortMap(_) | Statement::Match(Match::AddressPortInSet(..)))
+/// Without what nft 1.0.6 refuses, or lists so that it cannot read it again, for want of the one protocol of the rule in the right place.
+fn explained(statements: &[Statement]) -> Vec<Statement> {
+    let asked = |statement: &Statement| match statement {
+        Statement::Match(Match::Protocol(Operator::Is, protocol)) => Some(*protocol),
+        _ => None,
+    };
+    let protocol = statements.iter().find_map(asked);
+    let with_ports = |protocol: Protocol| protocol.has_ports() || protocol == Protocol::UDPLITE;
+    let looks_at_header = |statement: &Statement| match statement {
+        Statement::Match(Match::Port(side, ..)) => *side != PortSide::Dialled,
+        Statement::Match(Match::AddressPortInSet(side, ..)) => *side != AddressSide::Dialled,
+        _ => matches!(statement, Statement::Reject(Reject::TcpReset) | Statement::PortMap(_)),
+    };
+    let fits = |(place, statement): (usize, &Statement)| match statement {
+        Statement::Match(
+            Match::Port(PortSide::Dialled, ..) | Match::AddressPortInSet(AddressSide::Dialled, ..),
+        ) => {
+            protocol.is_some_and(with_ports)
+                && statements[..place].iter().any(|before| asked(before).is_some())
+                && !statements[place..].iter().any(looks_at_header)
+        }
+        Statement::PortMap(_) | Statement::Match(Match::AddressPortInSet(..)) => {
+            protocol.is_none_or(with_ports)
+        }
+        Statement::Reject(Reject::TcpReset) => protocol == Some(Protocol::TCP),
+        Statement::Masquerade(NatPorts { range: Some(_), .. })
+        | Statement::SourceNat(_, NatPorts { range: Some(_), .. }) => protocol.is_some_and(with_ports),
+        _ => true,
+    };
+    statements.iter().enumerate().filter(|each| fits(*each)).map(|(_, statement)| statement.clone()).collect()
 }
 
 /// A verdict, towards one of these chains or none.
@@ -98,6 +119,12 @@ fn transport() -> BoxedStrategy<Vec<Match>> {
         (select(vec![PortSide::Source, PortSide::Destination]), operator(), ports())
             .prop_map(|(side, operator, ports)| Match::Port(side, operator, ports))
     };
+    // A list of dialled ports loads, but nft 1.0.6 cannot read its own listing of it.
+    let dialled =
+        (operator(), select(vec![(80, 80), (1, 3), (5, 65535)])).prop_map(|(operator, (first, last))| {
+            Match::Port(PortSide::Dialled, operator, vec![PortRange { first, last }])
+        });
+    let with_dialled = (select(vec![Protocol::TCP, Protocol::UDP]), option::of(port()), dialled);
     let message = prop_oneof![
         (operator(), 0..4_u8).prop_map(|(operator, kind)| Match::IcmpType(operator, kind)),
         (operator(), 0..4_u8, 0..3_u8)
@@ -110,6 +137,9 @@ fn transport() -> BoxedStrategy<Vec<Match>> {
         (operator(), select(PROTOCOLS.to_vec()))
             .prop_map(|(operator, it)| vec![Match::Protocol(operator, it)]),
         (with_ports, vec(port(), 1..3)).prop_map(move |(it, ports)| [vec![protocol(it)], ports].concat()),
+        with_dialled.prop_map(move |(it, port, dialled)| {
+            [protocol(it)].into_iter().chain(port).chain([dialled]).collect()
+        }),
         (select(vec![Protocol::ICMP, Protocol::ICMPV6]), message)
             .prop_map(move |(it, message)| vec![protocol(it), message]),
     ]
@@ -124,7 +154,8 @@ fn net(family: Family) -> impl Strategy<Value = IpNet> {
 }
 
 fn condition(family: Family) -> BoxedStrategy<Match> {
-    let side = || select(vec![AddressSide::Source, AddressSide::Destination]);
+    let side = || select(vec![AddressSide::Source, AddressSide::Destination, AddressSide::Dialled]);
+    let device = || select(vec![InterfaceSide::In, InterfaceSide::Out]);
     let interface = prop_oneof![
         select(interfaces()).prop_map(InterfaceMatch::Exact),
         select(vec!["cali", "e"]).prop_map(|prefix| InterfaceMatch::Prefix(prefix.into())),
@@ -141,9 +172,15 @@ fn condition(family: Family) -> BoxedStrategy<Match> {
             operator,
             SetName::from("named_ports")
         )),
-        (select(vec![InterfaceSide::In, InterfaceSide::Out]), operator(), interface)
+        (device(), operator(), interface)
             .prop_map(|(side, operator, name)| Match::Interface(side, operator, name)),
-        select(vec![CtState::EstablishedOrRelated, CtState::Invalid]).prop_map(Match::Ct),
+        (
+            operator(),
+            select(vec![CtState::EstablishedOrRelated, CtState::Invalid, CtState::New, CtState::Untracked])
+        )
+            .prop_map(|(operator, state)| Match::Ct(operator, state)),
+        operator().prop_map(Match::Translated),
+        (device(), operator()).prop_map(|(side, operator)| Match::HasInterface(side, operator)),
         Just(Match::LocalDestination),
     ]
     .boxed()
@@ -160,9 +197,10 @@ fn log() -> impl Strategy<Value = Option<Statement>> {
 
 fn end(layer: &Layer) -> BoxedStrategy<Option<Statement>> {
     let verdict = verdict(&layer.targets).prop_map(Statement::Verdict);
-    let end = match layer.maps.is_empty() {
+    let others: Vec<Statement> = layer.maps.iter().chain(&layer.ends).cloned().collect();
+    let end = match others.is_empty() {
         true => verdict.boxed(),
-        false => prop_oneof![3 => verdict, 1 => select(layer.maps.clone())].boxed(),
+        false => prop_oneof![3 => verdict, 1 => select(others)].boxed(),
     };
     option::weighted(0.9, end).boxed()
 }

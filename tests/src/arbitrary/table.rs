@@ -7,8 +7,8 @@ use ferrule_ruleset::{
     ir::AddressPort,
     name::{ChainName, SetName},
     nft::{
-        BaseChain, Chain, Elements, Hook, InterfaceSide, Interval, ProtocolPort, Rule, Ruleset, Set,
-        Statement, Table, Verdict,
+        BaseChain, Chain, ChainKind, Elements, Hook, InterfaceSide, Interval, ProtocolPort, Rule, Ruleset,
+        Set, Statement, Table, Verdict,
     },
     protocol::Protocol,
 };
@@ -21,12 +21,44 @@ use proptest::{
 };
 
 use crate::arbitrary::{
-    address, chain_names, interfaces,
+    action, address, chain_names, interfaces,
     rule::{self, Layer},
 };
 
 /// Chains from here on are reached by maps, and look into none.
 const REACHED_BY_MAPS: usize = 3;
+
+/// A base chain as it may be: hook, priority, kind.
+type Base = (Hook, i32, ChainKind);
+
+/// Base chains: several at one hook, and some that are hooked in now here, now there.
+const BASES: [(&str, &[Base]); 8] = [
+    ("base-raw", &[(Hook::Prerouting, -300, ChainKind::Filter), (Hook::Output, -305, ChainKind::Filter)]),
+    ("base-input", &[(Hook::Input, -10, ChainKind::Filter)]),
+    ("base-forward", &[(Hook::Forward, -1, ChainKind::Filter)]),
+    ("base-output", &[(Hook::Output, 8, ChainKind::Filter), (Hook::Output, -150, ChainKind::Route)]),
+    (
+        "base-late",
+        &[
+            (Hook::Forward, 60, ChainKind::Filter),
+            (Hook::Input, 1000, ChainKind::Filter),
+            (Hook::Prerouting, -90, ChainKind::Filter),
+        ],
+    ),
+    (
+        "base-leaving",
+        &[(Hook::Postrouting, 110, ChainKind::Filter), (Hook::Postrouting, -160, ChainKind::Filter)],
+    ),
+    (
+        "nat-source",
+        &[
+            (Hook::Postrouting, 90, ChainKind::Nat),
+            (Hook::Postrouting, 101, ChainKind::Nat),
+            (Hook::Input, 100, ChainKind::Nat),
+        ],
+    ),
+    ("nat-destination", &[(Hook::Prerouting, -100, ChainKind::Nat), (Hook::Output, -100, ChainKind::Nat)]),
+];
 
 /// A ruleset that the kernel accepts.
 pub fn ruleset() -> impl Strategy<Value = Ruleset> {
@@ -43,12 +75,14 @@ pub fn blend(one: &Ruleset, other: &Ruleset, choices: &[u8]) -> Ruleset {
 }
 
 fn table(family: Family) -> BoxedStrategy<Table> {
-    let hooks = [Hook::Input, Hook::Forward, Hook::Output];
-    let bases = hooks.map(|hook| {
-        let base = Some(BaseChain { hook, priority: hook.number() as i32 * 9 - 19 });
-        chain(family, ChainName::new(format!("base-{hook}")), base, &layer(0))
+    let bases = BASES.map(|(name, choices)| {
+        let base = move |(hook, priority, kind)| {
+            chain(family, name.into(), Some(BaseChain { hook, priority, kind }))
+        };
+        select(choices).prop_flat_map(base).boxed()
     });
-    let chains = chain_names().enumerate().map(|(place, name)| chain(family, name, None, &layer(place + 1)));
+    let regular = move |name| chain(family, name, None);
+    let chains = chain_names().map(regular);
     let chains = chains.chain(bases).map(|chain| proptest::option::weighted(0.8, chain)).collect::<Vec<_>>();
     let sets = sets(family).into_iter().map(|set| proptest::option::weighted(0.8, set)).collect::<Vec<_>>();
     (chains, sets)
@@ -57,7 +91,10 @@ fn table(family: Family) -> BoxedStrategy<Table> {
 }
 
 /// Where chains lead that stand before this place of the pool.
-fn layer(next: usize) -> Layer {
+fn layer(family: Family, name: &ChainName, base: Option<BaseChain>) -> Layer {
+    let next = chain_names().position(|known| known == *name).map_or(0, |place| place + 1);
+    // What any chain may lead to rejects, and translates nothing.
+    let leads = base.is_none_or(|base| base.hook != Hook::Postrouting);
     let in_map = |side| Statement::InterfaceMap(side, SetName::from("from-workload"));
     let maps = vec![
         in_map(InterfaceSide::In),
@@ -65,13 +102,14 @@ fn layer(next: usize) -> Layer {
         Statement::PortMap(SetName::from("ports/1")),
     ];
     Layer {
-        targets: chain_names().skip(next).collect(),
-        maps: if next <= REACHED_BY_MAPS { maps } else { Vec::new() },
+        targets: chain_names().skip(next).filter(|_| leads).collect(),
+        maps: if leads && next <= REACHED_BY_MAPS { maps } else { Vec::new() },
+        ends: action::ends(family, base),
     }
 }
 
-fn chain(family: Family, name: ChainName, base: Option<BaseChain>, layer: &Layer) -> BoxedStrategy<Chain> {
-    let rules = vec(rule::rule(family, layer), 0..6);
+fn chain(family: Family, name: ChainName, base: Option<BaseChain>) -> BoxedStrategy<Chain> {
+    let rules = vec(rule::rule(family, &layer(family, &name, base)), 0..6);
     rules.prop_map(move |rules| Chain { name: name.clone(), base, rules }).boxed()
 }
 
@@ -171,7 +209,8 @@ fn blend_table(one: &Table, other: &Table, choose: &mut impl FnMut(u8) -> u8) ->
     for name in one.chains.clone().union(other.chains.clone()).keys() {
         let (one, other) = (one.chains.get(name), other.chains.get(name));
         let mixed = match (one, other, choose(3)) {
-            (Some(one), Some(other), 2) => Some(blend_chain(one, other, choose)),
+            // What a rule may say depends on where the chain is hooked in.
+            (Some(one), Some(other), 2) if one.base == other.base => Some(blend_chain(one, other, choose)),
             (Some(unit), _, 0) | (_, Some(unit), 1) => Some(Chain::clone(unit)),
             _ => None,
         };

@@ -12,6 +12,7 @@ use ferrule_ruleset::{
     nft::{Rule, Ruleset},
     origin::Origin,
     policy::PolicyKey,
+    tenancy::Tenancy,
 };
 use tokio::sync::Notify;
 
@@ -148,6 +149,10 @@ impl Dataplane for Fake {
     async fn adopt(&mut self, _desired: &Ruleset) -> io::Result<Option<Ruleset>> {
         self.state().adoptions += 1;
         Ok(self.held())
+    }
+
+    async fn tenancy(&mut self, _held: Option<&Ruleset>) -> io::Result<Tenancy> {
+        Ok(self.held().as_ref().map(Tenancy::of).unwrap_or_default())
     }
 
     async fn foreign_change(&mut self) -> io::Result<()> {

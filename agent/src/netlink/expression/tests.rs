@@ -60,7 +60,7 @@ fn each_attribute_has_its_width_and_order() {
             Expression::Meta(Meta::TransportProtocol, Register::after(4)),
             ("meta", vec![(2, word(16)), (1, word(9))]),
         ),
-        (Expression::ConnectionState, ("ct", vec![(2, word(0)), (1, word(1))])),
+        (Expression::Connection(Connection::State), ("ct", vec![(2, word(0)), (1, word(1))])),
         (Expression::DestinationType, ("fib", vec![(3, word(2)), (2, word(3)), (1, word(1))])),
         (
             Expression::Compare(Operator::IsNot, port),

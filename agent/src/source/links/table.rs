@@ -1,4 +1,4 @@
-//! The kernel's links and host routes, kept by its notifications.
+//! The kernel's links, host routes and local routes, kept by its notifications.
 //!
 //! What the notifications leave unsaid, and is therefore known here:
 //! * IPv4 routes of a device that is deleted or set down vanish without a word (`fib_sync_down_dev`).
@@ -11,17 +11,23 @@ use std::{
 };
 
 use ferrule_ruleset::{links::ObservedLinks, name::InterfaceName};
+use imbl::OrdSet;
 use netlink_packet_route::{
     AddressFamily,
     link::{LinkAttribute, LinkFlags, LinkMessage},
     route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType},
 };
 
+use super::address::{LocalRoutes, local_route};
+
 /// Links by index and host routes by destination.
 #[derive(Debug, Default)]
 pub struct Table {
+    /// The links whose addresses are nobody's business.
+    excluded: BTreeSet<InterfaceName>,
     links: BTreeMap<u32, InterfaceName>,
     routes: BTreeMap<IpAddr, BTreeSet<HostRoute>>,
+    local: LocalRoutes,
     observed: ObservedLinks,
 }
 
@@ -43,6 +49,11 @@ struct HostRoute {
 }
 
 impl Table {
+    /// An empty table that shows no addresses of these links.
+    pub fn new(excluded: BTreeSet<InterfaceName>) -> Self {
+        Self { excluded, ..Self::default() }
+    }
+
     /// What policy needs to know of it.
     pub fn observed(&self) -> &ObservedLinks {
         &self.observed
@@ -68,9 +79,12 @@ impl Table {
             self.observed.names.insert(name.clone());
             self.links.insert(index, name);
             self.show_routes_of(index);
+            self.show_addresses(index);
         }
         if !link.header.flags.contains(LinkFlags::Up) {
             self.drop_routes_of(index);
+            self.local.set_down(index);
+            self.show_addresses(index);
         }
     }
 
@@ -79,11 +93,16 @@ impl Table {
         if link.header.interface_family == AddressFamily::Unspec {
             self.drop_name(link.header.index);
             self.drop_routes_of(link.header.index);
+            self.local.remove_device(link.header.index);
         }
     }
 
     /// There is such a route.
     pub fn add_route(&mut self, message: &RouteMessage, replaces: Replaces) {
+        if let Some((device, route)) = local_route(message) {
+            self.local.insert(device, route);
+            return self.show_addresses(device);
+        }
         let Some((destination, route)) = host_route(message) else { return };
         let routes = self.routes.entry(destination).or_default();
         if replaces == Replaces::SameKey {
@@ -95,6 +114,10 @@ impl Table {
 
     /// There is no such route.
     pub fn remove_route(&mut self, message: &RouteMessage) {
+        if let Some((device, route)) = local_route(message) {
+            self.local.remove(device, &route);
+            return self.show_addresses(device);
+        }
         let Some((destination, route)) = host_route(message) else { return };
         if let Some(routes) = self.routes.get_mut(&destination) {
             routes.remove(&route);
@@ -107,6 +130,7 @@ impl Table {
             && !self.links.values().any(|other| *other == name)
         {
             self.observed.names.remove(&name);
+            self.observed.addresses.remove(&name);
         }
     }
 
@@ -122,6 +146,19 @@ impl Table {
     fn show_routes_of(&mut self, device: u32) {
         for destination in self.destinations_of(device) {
             self.show_route(destination);
+        }
+    }
+
+    /// Brings what is observed of the addresses of a link in line with its local routes.
+    fn show_addresses(&mut self, device: u32) {
+        let Some(name) = self.links.get(&device).filter(|name| !self.excluded.contains(*name)) else {
+            return;
+        };
+        let addresses: OrdSet<IpAddr> = self.local.addresses(device).collect();
+        if addresses.is_empty() {
+            self.observed.addresses.remove(name);
+        } else if self.observed.addresses.get(name) != Some(&addresses) {
+            self.observed.addresses.insert(name.clone(), addresses);
         }
     }
 

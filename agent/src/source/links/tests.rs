@@ -4,6 +4,7 @@ use std::{future::Future, net::IpAddr, thread};
 
 use ferrule_ruleset::{links::ObservedLinks, name::InterfaceName};
 use netlink_packet_route::{
+    address::AddressAttribute,
     link::LinkMessage,
     route::{RouteMessage, RouteScope},
 };
@@ -42,7 +43,7 @@ async fn connect() -> Handle {
 impl Node {
     async fn start(handle: Handle) -> Self {
         let (sender, inbox) = mpsc::channel(64);
-        let ended = start(sender).unwrap();
+        let ended = start([InterfaceName::from("kube-ipvs0")].into(), sender).unwrap();
         let seen = ObservedLinks::default();
         let mut node = Self { handle, inbox, seen, events: 0, in_sync: false, _ended: ended };
         while !node.in_sync {
@@ -89,6 +90,27 @@ impl Node {
         self.handle.link().set(link).execute().await.unwrap();
     }
 
+    /// Gives a link an address within a net.
+    async fn assign(&self, device: &str, address: &str) {
+        let address: IpAddr = address.parse().unwrap();
+        let width = if address.is_ipv4() { 24 } else { 64 };
+        self.handle.address().add(self.index(device).await, address, width).execute().await.unwrap();
+    }
+
+    /// Takes an address away from whatever link has it.
+    async fn unassign(&self, address: &str) {
+        let wanted: IpAddr = address.parse().unwrap();
+        let mut addresses = self.handle.address().get().execute();
+        while let Some(message) = addresses.try_next().await.unwrap() {
+            let held = |attribute: &AddressAttribute| matches!(attribute, AddressAttribute::Address(address) if *address == wanted);
+            if message.attributes.iter().any(held) {
+                self.handle.address().del(message).execute().await.unwrap();
+                return;
+            }
+        }
+        panic!("nobody has {address}");
+    }
+
     async fn route(&self, address: &str, device: &str) -> RouteMessage {
         host_route(address, self.index(device).await)
     }
@@ -112,6 +134,67 @@ fn has(name: &'static str) -> impl Fn(&ObservedLinks) -> bool {
 
 fn leads(address: &'static str, device: Option<&'static str>) -> impl Fn(&ObservedLinks) -> bool {
     move |links| links.routes.get(&address.parse::<IpAddr>().unwrap()).map(InterfaceName::as_str) == device
+}
+
+/// Whether a link has exactly these addresses, link-local ones of the kernel's own making aside.
+fn bears(device: &'static str, addresses: &'static [&'static str]) -> impl Fn(&ObservedLinks) -> bool {
+    move |links| {
+        let observed = links.addresses.get(&InterfaceName::from(device)).into_iter().flatten();
+        let own =
+            |address: &&IpAddr| !matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let wanted: BTreeSet<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        observed.filter(own).copied().collect::<BTreeSet<_>>() == wanted
+    }
+}
+
+#[test]
+fn addresses_of_both_families_come_and_go_with_their_link() {
+    in_namespace(async || {
+        let handle = connect().await;
+        handle.link().add(device("eth1")).execute().await.unwrap();
+        let mut node = Node::start(handle).await;
+        // IPv6 takes no address into use on a link without a carrier.
+        let peer = node.index("p-eth1").await;
+        node.set(LinkUnspec::new_with_index(peer).up().build()).await;
+        node.assign("eth1", "192.0.2.1").await;
+        node.assign("eth1", "fd00:2::1").await;
+        node.until("both addresses", bears("eth1", &["192.0.2.1", "fd00:2::1"])).await;
+        node.assign("eth1", "192.0.2.9").await;
+        node.until("a second one, and no broadcast", bears("eth1", &["192.0.2.1", "192.0.2.9", "fd00:2::1"]))
+            .await;
+        node.unassign("192.0.2.9").await;
+        node.until("one fewer", bears("eth1", &["192.0.2.1", "fd00:2::1"])).await;
+
+        let index = node.index("eth1").await;
+        node.set(LinkUnspec::new_with_index(index).down().build()).await;
+        node.until("a link that is down has IPv4 only", bears("eth1", &["192.0.2.1"])).await;
+        node.unassign("192.0.2.1").await;
+        node.until("it can be taken away", bears("eth1", &[])).await;
+        node.assign("eth1", "192.0.2.1").await;
+        node.set(LinkUnspec::new_with_index(index).name("eth2").up().build()).await;
+        node.until("they are back under the new name", bears("eth2", &["192.0.2.1"])).await;
+        assert!(bears("eth1", &[])(&node.seen), "{:?}", node.seen);
+        node.handle.link().del(index).execute().await.unwrap();
+        node.until("they are gone", |links| !links.addresses.contains_key(&InterfaceName::from("eth2")))
+            .await;
+    });
+}
+
+#[test]
+fn addresses_from_before_the_start_are_told_and_excluded_links_have_none() {
+    in_namespace(async || {
+        let handle = connect().await;
+        for name in ["kube-ipvs0", "svc0"] {
+            handle.link().add(device(name)).execute().await.unwrap();
+            let mut links = handle.link().get().match_name(name.to_owned()).execute();
+            let index = links.try_next().await.unwrap().unwrap().header.index;
+            handle.address().add(index, "10.96.0.1".parse().unwrap(), 32).execute().await.unwrap();
+        }
+        let node = Node::start(handle).await;
+        assert!(has("kube-ipvs0")(&node.seen), "{:?}", node.seen);
+        assert!(bears("svc0", &["10.96.0.1"])(&node.seen), "{:?}", node.seen);
+        assert!(bears("kube-ipvs0", &[])(&node.seen), "{:?}", node.seen);
+    });
 }
 
 #[test]

@@ -82,7 +82,18 @@ pub(super) fn fits(statement: &Statement, elements: &Elements) -> bool {
         Statement::Match(Match::AddressPortInSet(..)) => matches!(elements, Elements::AddressPorts(_)),
         Statement::InterfaceMap(..) => matches!(elements, Elements::InterfaceVerdicts(_)),
         Statement::PortMap(_) => matches!(elements, Elements::PortVerdicts(_)),
-        Statement::Match(_) | Statement::Counter | Statement::Log(_) | Statement::Verdict(_) => true,
+        Statement::Match(_)
+        | Statement::Counter
+        | Statement::Log(_)
+        | Statement::Verdict(_)
+        | Statement::Limit(_)
+        | Statement::ConnectionsOver(_)
+        | Statement::Notrack
+        | Statement::Dscp(_)
+        | Statement::Reject(_)
+        | Statement::Masquerade(_)
+        | Statement::SourceNat(..)
+        | Statement::DestinationNat(_) => true,
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn check(table: &Table) -> Result<(), Refusal> {
 }
 
 /// The chains to which a chain leads, by rules of its own and by the maps that these look into.
-fn targets<'a>(table: &'a Table, chain: &'a Chain) -> BTreeSet<&'a ChainName> {
+pub(super) fn targets<'a>(table: &'a Table, chain: &'a Chain) -> BTreeSet<&'a ChainName> {
     let maps: BTreeSet<_> = chain
         .rules
         .iter()

@@ -1,0 +1,128 @@
+//! What the loop sees to beside rules: the connections of addresses that have left, the settings of interfaces, and the way to the source.
+//!
+//! Each is the work of somebody else, a thread or a task; here it is only assigned, after the commit that calls for it, and its outcome heard.
+
+use std::{future, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Agent, Dataplane,
+    hygiene::{Hygiene, Settled},
+    rollback::{Rollback, Sighting, Step},
+    trigger::Cause,
+};
+use crate::{
+    conntrack::{Conntrack, Outcome},
+    interface_settings::{InterfaceSettings, Report},
+    reachability::{Pace, Reachability},
+};
+
+impl<D: Dataplane> Agent<D> {
+    /// Lets the connections of addresses that leave the node be forgotten.
+    #[must_use]
+    pub fn with_conntrack(mut self, conntrack: Conntrack) -> Self {
+        self.hygiene = Hygiene::new(Some(conntrack));
+        self
+    }
+
+    /// Lets the settings of workload interfaces be looked after.
+    #[must_use]
+    pub fn with_interface_settings(mut self, settings: Option<InterfaceSettings>) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Lets a change that cuts the agent off from its source for so long be taken back.
+    #[must_use]
+    pub fn with_rollback(mut self, after: Duration, reachability: Reachability) -> Self {
+        self.reconciler.set_rollback(Rollback::new(after));
+        self.reachability = Some(reachability);
+        self
+    }
+
+    /// After a commit: what it calls for.
+    pub(super) fn assign_duties(&mut self) {
+        self.hygiene.owe(self.reconciler.take_departed());
+        if let Some(settings) = &self.settings {
+            settings.look_at(self.reconciler.interfaces());
+        }
+    }
+
+    /// Whenever the loop has come round: what may have become due.
+    pub(super) fn see_to_duties(&mut self) {
+        self.pace_reachability();
+        let settled = self.hygiene.begin(Instant::now());
+        self.note_forgotten(settled);
+    }
+
+    pub(super) fn take_outcome(&mut self, outcome: Outcome) {
+        let settled = self.hygiene.settle(outcome, Instant::now());
+        self.note_forgotten(settled);
+    }
+
+    pub(super) fn take_report(&mut self, report: Option<Report>) {
+        match report {
+            Some(report) => {
+                self.metrics.inspected(&report);
+                self.journal.note_inspection(&report);
+            }
+            None => {
+                self.settings = None;
+                self.journal.note_inspector_gone();
+            }
+        }
+    }
+
+    fn note_forgotten(&mut self, settled: Option<Settled>) {
+        let Some(settled) = settled else { return };
+        self.metrics.forgot(&settled.outcome);
+        self.journal.note_forgotten(&settled);
+    }
+
+    pub(super) fn advance_rollback(&mut self) {
+        let step = self.reconciler.rollback_mut().and_then(|rollback| rollback.advance(Instant::now()));
+        if let Some(step) = step {
+            self.journal.note_rollback(&step);
+            self.trigger.add(Cause::Rollback);
+            self.retry_at = None;
+            if let Step::Reject(_) = step {
+                self.metrics.rolled_back();
+            }
+        }
+    }
+
+    pub(super) fn take_sighting(&mut self, sighting: Option<Sighting>) {
+        let Some(sighting) = sighting else {
+            self.reachability = None;
+            return;
+        };
+        if let Some(rollback) = self.reconciler.rollback_mut() {
+            rollback.note_sighting(sighting);
+        }
+    }
+
+    /// Asks for the source as often as the state of the last change calls for.
+    fn pace_reachability(&self) {
+        let urgent = self.reconciler.rollback().is_some_and(Rollback::is_urgent);
+        if let Some(reachability) = &self.reachability {
+            reachability.set_pace(if urgent { Pace::Urgent } else { Pace::Steady });
+        }
+    }
+}
+
+/// The next sighting of the source, if anybody looks for it.
+pub(super) async fn sighting(reachability: &mut Option<Reachability>) -> Option<Sighting> {
+    match reachability {
+        Some(reachability) => reachability.sighting().await,
+        None => future::pending().await,
+    }
+}
+
+/// The next report on settings, if anybody looks after them.
+pub(super) async fn report(settings: &mut Option<InterfaceSettings>) -> Option<Report> {
+    match settings {
+        Some(settings) => settings.report().await,
+        None => future::pending().await,
+    }
+}
