@@ -13,7 +13,7 @@
 //! * Tables, chains and rules are written by libnftnl; sets, elements, requests and everything that is read are encoded and decoded here, because
 //!   libnftnl would hold every element in memory and ends the process on an attribute of a size it does not expect.
 
-mod action;
+mod acting;
 mod batch;
 mod conntrack;
 mod element;

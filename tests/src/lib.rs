@@ -40,3 +40,4 @@ pub mod service;
 pub mod stream;
 pub mod topology;
 pub mod verdict;
+pub mod wires;

@@ -24,70 +24,16 @@ use ferrule_ruleset::{
     protocol::Protocol,
     render::render,
 };
-use ferrule_tests::namespace::Namespace;
+use ferrule_tests::{
+    namespace::Namespace,
+    wires::{Wires, address},
+};
 use ipnet::IpNet;
 
 const DIALLED: u16 = 30080;
 const SERVED: u16 = 8080;
 /// To this port nothing is tracked.
 const UNTRACKED: u16 = 7777;
-
-/// `client [eth0]──[to-client] node [to-server]──[eth0] server`.
-struct Wires {
-    client: Namespace,
-    node: Namespace,
-    server: Namespace,
-}
-
-/// An address of the client's or the server's network; the node is 1, the other end is 2.
-fn address(family: Family, network: u8, host: u8) -> IpAddr {
-    match family {
-        Family::V4 => [10, 0, network, host].into(),
-        Family::V6 => [0xfd00, 0, 0, network.into(), 0, 0, 0, host.into()].into(),
-    }
-}
-
-impl Wires {
-    fn lay(label: &str) -> Self {
-        let create = |name: &str| {
-            let namespace = Namespace::create(&format!("{label}-{name}")).unwrap();
-            namespace
-                .set(&[
-                    ("net/ipv4/ip_forward", "1"),
-                    ("net/ipv6/conf/all/forwarding", "1"),
-                    ("net/ipv6/conf/all/accept_dad", "0"),
-                    ("net/ipv6/conf/default/accept_dad", "0"),
-                ])
-                .unwrap();
-            namespace.execute("ip", &["link", "set", "lo", "up"], "").unwrap();
-            namespace
-        };
-        let wires = Self { client: create("c"), node: create("n"), server: create("s") };
-        for (near, far, end, network) in
-            [("to-client", "eth0", &wires.client, 1), ("to-server", "eth0", &wires.server, 2)]
-        {
-            wires
-                .node
-                .execute("ip", &["link", "add", near, "type", "veth", "peer", far, "netns", end.name()], "")
-                .unwrap();
-            for (namespace, link, host) in [(&wires.node, near, 1), (end, far, 2)] {
-                namespace.execute("ip", &["link", "set", link, "up"], "").unwrap();
-                for (family, length) in [(Family::V4, 24), (Family::V6, 64)] {
-                    let own = format!("{}/{length}", address(family, network, host));
-                    namespace.execute("ip", &["address", "add", &own, "dev", link], "").unwrap();
-                }
-            }
-            for (family, flag) in [(Family::V4, "-4"), (Family::V6, "-6")] {
-                let gateway = address(family, network, 1).to_string();
-                end.execute("ip", &[flag, "route", "add", "default", "via", &gateway], "").unwrap();
-            }
-        }
-        for namespace in [&wires.client, &wires.node, &wires.server] {
-            namespace.wait_links().unwrap();
-        }
-        wires
-    }
-}
 
 /// A packet that is sent, and as what it shows where.
 struct Probe {
@@ -311,7 +257,7 @@ fn others(family: Family) -> String {
 
 #[test]
 fn conditions_hold_for_the_packets_that_the_evaluator_says() {
-    let wires = Wires::lay("vocab");
+    let wires = Wires::lay("vocab").unwrap();
     let text = render(&ruleset(&Statement::Counter));
     wires.node.execute("nft", &["-f", "-"], &(text + &Family::ALL.map(others).concat())).unwrap();
     let whole = ruleset(&Statement::Verdict(Verdict::Drop));

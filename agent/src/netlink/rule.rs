@@ -14,7 +14,7 @@ use super::{
     batch::{Batch, Place},
     element::{Change, Entry, Target, verdict_code, write_elements},
     encode::{Unencodable, name},
-    expression::{Expression, Meta, Nat, Register, SetReference},
+    expression::{Action, Expression, Meta, Nat, Register, SetReference},
     key::FIELD,
     matching::{load_interface, load_port},
     set::{append_comment, append_userdata, write_size},
@@ -108,8 +108,8 @@ impl Program<'_> {
                 self.push(Expression::VerdictLookup(named(map)?));
             }
             Statement::Limit(limit) => self.push_limit(*limit),
-            Statement::ConnectionsOver(flows) => self.push(Expression::ConnectionsOver(*flows)),
-            Statement::Notrack => self.push(Expression::Notrack),
+            Statement::ConnectionsOver(flows) => self.act(Action::ConnectionsOver(*flows)),
+            Statement::Notrack => self.act(Action::Notrack),
             Statement::Dscp(codepoint) => self.push_dscp(*codepoint),
             Statement::Reject(reject) => self.push_reject(*reject),
             Statement::Masquerade(ports) => self.push_masquerade(*ports),

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::nft::{
-    Elements, InterfaceSide, Set, Statement,
-    example::{chain, forward, goto, interface_map, interval, rule, ruleset, set, statements_rule},
+    BaseChain, ChainKind, Elements, Hook, InterfaceSide, Set, Statement,
+    example::{based, chain, forward, goto, interface_map, interval, rule, ruleset, set, statements_rule},
 };
 use Family::V4;
 
@@ -75,6 +75,20 @@ fn what_cannot_be_changed_in_place_replaces_the_table_of_its_family_only() {
     let hooked = ruleset([forward([])], []);
     let unhooked = ruleset([chain("forward", [])], []);
     assert_eq!(outline(&hooked, &unhooked), [["AddTable", "DeleteTable", "AddTable", "AddChain"]]);
+}
+
+#[test]
+fn a_base_chain_comes_filled_moves_in_one_batch_and_goes_whole() {
+    let at = |hook, priority| {
+        let base = BaseChain { hook, priority, kind: ChainKind::Filter };
+        ruleset([forward([]), based("guard", base, [rule([], Verdict::Drop)])], [])
+    };
+    let without = ruleset([forward([])], []);
+    assert_eq!(outline(&without, &at(Hook::Input, 0)), [["AddChain", "AppendRules"]]);
+    assert_eq!(outline(&at(Hook::Input, 0), &without), [["FlushChain", "DeleteChain"]]);
+    let moved = [["FlushChain", "DeleteChain", "AddChain", "AppendRules"]];
+    assert_eq!(outline(&at(Hook::Input, 0), &at(Hook::Input, 1)), moved);
+    assert_eq!(outline(&at(Hook::Input, 0), &at(Hook::Prerouting, 0)), moved);
 }
 
 #[test]

@@ -155,6 +155,8 @@ fn intervals_hold_both_their_ends() {
     assert!(!hit(of("9.0.0.0", "10.0.0.0")));
 }
 
+mod connection;
+
 #[test]
 fn interfaces_states_and_the_hook() {
     let name = |operator, name: &str| {

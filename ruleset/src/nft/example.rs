@@ -37,6 +37,11 @@ pub(crate) fn forward(rules: impl IntoIterator<Item = Rule>) -> Arc<Chain> {
     Arc::new(Chain { name: "forward".into(), base, rules: rules.into_iter().collect() })
 }
 
+/// A base chain of this name.
+pub(crate) fn based(name: &str, base: BaseChain, rules: impl IntoIterator<Item = Rule>) -> Arc<Chain> {
+    Arc::new(Chain { name: name.into(), base: Some(base), rules: rules.into_iter().collect() })
+}
+
 /// A set without a bound.
 pub(crate) fn set(name: &str, elements: Elements) -> Arc<Set> {
     Arc::new(Set { name: name.into(), capacity: None, comment: "".into(), elements })

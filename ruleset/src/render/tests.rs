@@ -4,10 +4,11 @@ use super::*;
 use crate::{
     name::TierName,
     nft::{
-        AddressSide, CtState, Elements, InterfaceMatch, InterfaceSide, Match, Operator, PortSide, Set,
+        AddressSide, BaseChain, ChainKind, CtState, Elements, FullyRandom, Hook, InterfaceMatch,
+        InterfaceSide, LimitSense, Match, NatPorts, Operator, PortSide, RateLimit, RateUnit, Reject, Set,
         Statement, Verdict,
         example::{
-            chain, forward, goto, interface_map, interval, rule as with, ruleset, set, statements_rule,
+            based, chain, forward, goto, interface_map, interval, rule as with, ruleset, set, statements_rule,
         },
     },
     origin::Origin,
@@ -97,6 +98,75 @@ fn addresses_interfaces_and_the_rest() {
         (Match::LocalDestination, "fib daddr type != unicast"),
     ] {
         assert_eq!(text(Family::V6, [condition]), expected);
+    }
+}
+
+#[test]
+fn what_connection_tracking_and_devices_say() {
+    let net = |net: &str| Match::Net(AddressSide::Dialled, IsNot, net.parse().unwrap());
+    let port = |ports| Match::Port(PortSide::Dialled, Is, ports);
+    for (conditions, expected) in [
+        (vec![net("fd00::/8")], "ct original ip6 daddr != fd00::/8"),
+        (
+            vec![is(Protocol::TCP), port(vec![PortRange::single(80)])],
+            "meta l4proto tcp ct original proto-dst 80",
+        ),
+        (
+            vec![is(Protocol::UDP), Match::AddressPortInSet(AddressSide::Dialled, Is, "s".into())],
+            "meta l4proto udp ct original ip6 daddr . meta l4proto . ct original proto-dst @s",
+        ),
+        (vec![Match::Ct(IsNot, CtState::EstablishedOrRelated)], "ct state ! established,related"),
+        (vec![Match::Ct(Is, CtState::New)], "ct state new"),
+        (vec![Match::Ct(Is, CtState::Untracked)], "ct state untracked"),
+        (vec![Match::Translated(Is)], "ct status dnat"),
+        (vec![Match::Translated(IsNot)], "ct status ! dnat"),
+        (vec![Match::HasInterface(InterfaceSide::In, Is)], "iif != 0"),
+        (vec![Match::HasInterface(InterfaceSide::Out, IsNot)], "oif 0"),
+    ] {
+        assert_eq!(text(Family::V6, conditions), expected);
+    }
+}
+
+#[test]
+fn what_is_done_with_packets_and_flows() {
+    let random = NatPorts { range: Some(PortRange { first: 1, last: 9 }), fully_random: FullyRandom::Yes };
+    let limit = |sense| Statement::Limit(RateLimit { sense, packets: 9, per: RateUnit::Minute, burst: 5 });
+    let to = || "fd00::1".parse().unwrap();
+    for (statement, expected) in [
+        (limit(LimitSense::Over), "limit rate over 9/minute burst 5 packets"),
+        (limit(LimitSense::Under), "limit rate 9/minute burst 5 packets"),
+        (Statement::ConnectionsOver(20), "ct count over 20"),
+        (Statement::Notrack, "notrack"),
+        (Statement::Dscp(46), "ip6 dscp set 0x2e"),
+        (Statement::Reject(Reject::TcpReset), "reject with tcp reset"),
+        (Statement::Reject(Reject::AdminProhibited), "reject with icmpv6 admin-prohibited"),
+        (Statement::Masquerade(NatPorts::default()), "masquerade"),
+        (Statement::Masquerade(random), "masquerade to :1-9 fully-random"),
+        (Statement::SourceNat(to(), NatPorts::default()), "snat to fd00::1"),
+        (Statement::SourceNat(to(), random), "snat to [fd00::1]:1-9 fully-random"),
+        (Statement::DestinationNat(to()), "dnat to fd00::1"),
+    ] {
+        assert_eq!(
+            rule(Family::V6, &statements_rule([statement])),
+            format!("{expected} comment \"dispatch\"")
+        );
+    }
+}
+
+#[test]
+fn base_chains_by_hook_and_kind() {
+    for (hook, priority, kind, expected) in [
+        (Hook::Prerouting, -300, ChainKind::Filter, "type filter hook prerouting priority raw;"),
+        (Hook::Prerouting, -95, ChainKind::Nat, "type nat hook prerouting priority dstnat + 5;"),
+        (Hook::Output, -100, ChainKind::Nat, "type nat hook output priority -100;"),
+        (Hook::Output, -155, ChainKind::Route, "type route hook output priority mangle - 5;"),
+        (Hook::Postrouting, 99, ChainKind::Nat, "type nat hook postrouting priority srcnat - 1;"),
+        (Hook::Input, 100, ChainKind::Nat, "type nat hook input priority 100;"),
+        (Hook::Forward, 11, ChainKind::Filter, "type filter hook forward priority 11;"),
+        (Hook::Forward, i32::MIN, ChainKind::Filter, "type filter hook forward priority -2147483648;"),
+    ] {
+        let text = render(&ruleset([based("c", BaseChain { hook, priority, kind }, [])], []));
+        assert!(text.contains(&format!("\t\t{expected} policy accept;\n")), "{text}");
     }
 }
 

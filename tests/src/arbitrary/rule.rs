@@ -58,34 +58,58 @@ pub(super) fn rule(family: Family, layer: &Layer) -> BoxedStrategy<Rule> {
 
 /// Without what nft 1.0.6 refuses, or lists so that it cannot read it again, for want of the one protocol of the rule in the right place.
 fn explained(statements: &[Statement]) -> Vec<Statement> {
-    let asked = |statement: &Statement| match statement {
-        Statement::Match(Match::Protocol(Operator::Is, protocol)) => Some(*protocol),
-        _ => None,
-    };
-    let protocol = statements.iter().find_map(asked);
+    let protocol = statements.iter().find_map(protocol);
     let with_ports = |protocol: Protocol| protocol.has_ports() || protocol == Protocol::UDPLITE;
-    let looks_at_header = |statement: &Statement| match statement {
-        Statement::Match(Match::Port(side, ..)) => *side != PortSide::Dialled,
-        Statement::Match(Match::AddressPortInSet(side, ..)) => *side != AddressSide::Dialled,
-        _ => matches!(statement, Statement::Reject(Reject::TcpReset) | Statement::PortMap(_)),
-    };
-    let fits = |(place, statement): (usize, &Statement)| match statement {
-        Statement::Match(
-            Match::Port(PortSide::Dialled, ..) | Match::AddressPortInSet(AddressSide::Dialled, ..),
-        ) => {
+    let fits = |(place, statement): (usize, &Statement)| {
+        if looks_at_dialled_port(statement) {
             protocol.is_some_and(with_ports)
-                && statements[..place].iter().any(|before| asked(before).is_some())
+                && statements[..place].iter().any(|before| self::protocol(before).is_some())
                 && !statements[place..].iter().any(looks_at_header)
+        } else if matches!(statement, Statement::Reject(Reject::TcpReset)) {
+            protocol == Some(Protocol::TCP)
+        } else if chooses_port(statement) {
+            protocol.is_some_and(with_ports)
+        } else {
+            !looks_up_port(statement) || protocol.is_none_or(with_ports)
         }
-        Statement::PortMap(_) | Statement::Match(Match::AddressPortInSet(..)) => {
-            protocol.is_none_or(with_ports)
-        }
-        Statement::Reject(Reject::TcpReset) => protocol == Some(Protocol::TCP),
-        Statement::Masquerade(NatPorts { range: Some(_), .. })
-        | Statement::SourceNat(_, NatPorts { range: Some(_), .. }) => protocol.is_some_and(with_ports),
-        _ => true,
     };
     statements.iter().enumerate().filter(|each| fits(*each)).map(|(_, statement)| statement.clone()).collect()
+}
+
+/// The protocol that a statement asks for.
+fn protocol(statement: &Statement) -> Option<Protocol> {
+    match statement.condition() {
+        Some(Match::Protocol(Operator::Is, protocol)) => Some(*protocol),
+        Some(_) | None => None,
+    }
+}
+
+fn looks_at_dialled_port(statement: &Statement) -> bool {
+    let side = |condition| {
+        matches!(
+            condition,
+            &Match::Port(PortSide::Dialled, ..) | &Match::AddressPortInSet(AddressSide::Dialled, ..)
+        )
+    };
+    statement.condition().is_some_and(side)
+}
+
+fn looks_up_port(statement: &Statement) -> bool {
+    matches!(statement, Statement::PortMap(_) | Statement::Match(Match::AddressPortInSet(..)))
+}
+
+/// Whether nft leaves it to the listing of this statement to say which protocol.
+fn looks_at_header(statement: &Statement) -> bool {
+    let port = matches!(statement, Statement::Match(Match::Port(..))) || looks_up_port(statement);
+    matches!(statement, Statement::Reject(Reject::TcpReset)) || (port && !looks_at_dialled_port(statement))
+}
+
+fn chooses_port(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Masquerade(NatPorts { range: Some(_), .. })
+            | Statement::SourceNat(_, NatPorts { range: Some(_), .. })
+    )
 }
 
 /// A verdict, towards one of these chains or none.

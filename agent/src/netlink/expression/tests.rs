@@ -1,6 +1,10 @@
 //! Every expression through libnftnl, which ends the process where an attribute has a width that it does not expect.
 
-use ferrule_ruleset::address::Family;
+use ferrule_ruleset::{
+    address::Family,
+    nft::{FullyRandom, LimitSense, NatPorts},
+    port::PortRange,
+};
 use nftnl::{Chain, MsgType, ProtoFamily, Rule, Table};
 
 use super::*;
@@ -61,6 +65,21 @@ fn each_attribute_has_its_width_and_order() {
             ("meta", vec![(2, word(16)), (1, word(9))]),
         ),
         (Expression::Connection(Connection::State), ("ct", vec![(2, word(0)), (1, word(1))])),
+        (
+            Expression::Original(Original::DestinationV6, Register::FIRST),
+            ("ct", vec![(2, word(22)), (1, word(1)), (3, vec![0])]),
+        ),
+        (
+            Expression::Immediate(Register::after(16), port),
+            ("immediate", vec![(1, word(12)), (2, value(&[0, 80]))]),
+        ),
+        (
+            Expression::Overwrite(Value::new(&[3, 255]), Value::new(&[0, 40])),
+            (
+                "bitwise",
+                vec![(1, word(1)), (2, word(1)), (3, word(2)), (4, value(&[3, 255])), (5, value(&[0, 40]))],
+            ),
+        ),
         (Expression::DestinationType, ("fib", vec![(3, word(2)), (2, word(3)), (1, word(1))])),
         (
             Expression::Compare(Operator::IsNot, port),
@@ -99,6 +118,54 @@ fn each_attribute_has_its_width_and_order() {
         attributes.sort();
         found.sort();
         assert_eq!((found_name.as_str(), found), (name, attributes), "{expression:?}");
+    }
+}
+
+/// Likewise for what is done with packets and flows.
+#[test]
+fn each_attribute_of_an_action_has_its_width() {
+    let long = |value: u64| value.to_be_bytes().to_vec();
+    let (base, offset, length) = (Base::Network, 0, 2);
+    let checksum = Checksum::Internet { offset: 10 };
+    let ports = Ports::behind_address(NatPorts {
+        range: Some(PortRange { first: 1, last: 2 }),
+        fully_random: FullyRandom::Yes,
+    });
+    let limit = Action::Limit { packets: 7, seconds: 60, burst: 9, sense: LimitSense::Over };
+    let cases = [
+        (Action::Notrack, ("notrack", vec![])),
+        (
+            Action::Write { base, offset, length, checksum },
+            (
+                "payload",
+                vec![
+                    (2, word(1)),
+                    (3, word(0)),
+                    (4, word(2)),
+                    (5, word(1)),
+                    (6, word(1)),
+                    (7, word(10)),
+                    (8, word(0)),
+                ],
+            ),
+        ),
+        (limit, ("limit", vec![(1, long(7)), (2, long(60)), (3, word(9)), (4, word(0)), (5, word(1))])),
+        (Action::ConnectionsOver(3), ("connlimit", vec![(1, word(3)), (2, word(1))])),
+        (Action::Reject(Rejection::ICMP_ADMIN_PROHIBITED), ("reject", vec![(1, word(0)), (2, vec![13])])),
+        (Action::Reject(Rejection::TCP_RESET), ("reject", vec![(1, word(1)), (2, vec![0])])),
+        (Action::Masquerade(Ports::default()), ("masq", vec![])),
+        (
+            Action::Nat(Nat::Source, Family::V6, ports),
+            (
+                "nat",
+                vec![(1, word(0)), (2, word(10)), (3, word(1)), (5, word(12)), (6, word(16)), (7, word(18))],
+            ),
+        ),
+    ];
+    for (action, (name, attributes)) in cases {
+        let (found_name, mut found) = written(&Expression::Act(action.clone()));
+        found.sort();
+        assert_eq!((found_name.as_str(), found), (name, attributes), "{action:?}");
     }
 }
 

@@ -1,10 +1,12 @@
 use super::*;
 use crate::{
     address::Family::V4,
+    diff::diff,
     nft::{
-        AddressSide, Elements, InterfaceSide, Match, Operator, Verdict,
+        AddressSide, BaseChain, ChainKind, Elements, Hook, InterfaceSide, LimitSense, Match, NatPorts,
+        Operator, RateLimit, RateUnit, Verdict,
         example::{
-            chain, forward, goto, interface_map, interval, interval_element, jump, rule, ruleset, set,
+            based, chain, forward, goto, interface_map, interval, interval_element, jump, rule, ruleset, set,
             statements_rule,
         },
     },
@@ -116,6 +118,55 @@ fn edits_name_places_that_are_there() {
     let swapped = edit(2, &[RuleEdit::Delete(0), RuleEdit::Insert(2, rule([], Verdict::Drop))]).unwrap();
     let expected = chain("a", [rule([], Verdict::Accept), rule([], Verdict::Drop)]);
     assert_eq!(swapped, ruleset([expected], []));
+}
+
+#[test]
+fn base_chains_are_hooked_in_where_there_are_such() {
+    let add = |hook, priority, kind| {
+        let base = based("b", BaseChain { hook, priority, kind }, []);
+        Ruleset::default().apply(&Batch { operations: vec![Operation::AddChain(V4, base)] })
+    };
+    assert!(add(Hook::Output, 0, ChainKind::Route).is_ok());
+    assert!(add(Hook::Input, -199, ChainKind::Nat).is_ok());
+    for (hook, priority, kind) in [
+        (Hook::Forward, 0, ChainKind::Nat),
+        (Hook::Postrouting, 0, ChainKind::Route),
+        (Hook::Prerouting, -200, ChainKind::Nat),
+    ] {
+        assert_eq!(add(hook, priority, kind).unwrap_err().reason, Refusal::NoSuchBase("b".into()));
+    }
+}
+
+#[test]
+fn statements_are_judged_by_the_hooks_that_lead_to_them() {
+    let masquerade = statements_rule([Statement::Masquerade(NatPorts::default())]);
+    let map = statements_rule([Statement::InterfaceMap(InterfaceSide::Out, "m".into())]);
+    let at = |kind| BaseChain { hook: Hook::Postrouting, priority: 0, kind };
+    let with = |kind, rule: &Rule| {
+        let chains = [based("b", at(kind), [rule.clone()]), chain("c", [masquerade.clone()])];
+        let whole = ruleset(chains, [interface_map("m", &[("eth0", goto("c"))])]);
+        diff(None, &whole).batches.iter().try_fold(Ruleset::default(), |state, batch| state.apply(batch))
+    };
+    for rule in [rule([], jump("c")), map] {
+        assert!(with(ChainKind::Nat, &rule).is_ok());
+        assert_eq!(with(ChainKind::Filter, &rule).unwrap_err().reason, Refusal::Misplaced("c".into()));
+    }
+    assert!(with(ChainKind::Filter, &rule([], Verdict::Drop)).is_ok(), "nothing leads there");
+}
+
+#[test]
+fn limits_have_a_rate_and_a_burst_of_finite_length() {
+    let with = |packets, burst| {
+        let limit = RateLimit { sense: LimitSense::Over, packets, per: RateUnit::Day, burst };
+        let operations = vec![
+            Operation::AddChain(V4, chain("a", [])),
+            Operation::AppendRules(V4, chain("a", [statements_rule([Statement::Limit(limit)])])),
+        ];
+        Ruleset::default().apply(&Batch { operations })
+    };
+    assert!(with(1, 213_503).is_ok());
+    assert!(with(2, u32::MAX).is_err());
+    assert!(with(0, 1).is_err());
 }
 
 #[test]

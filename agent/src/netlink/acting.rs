@@ -9,15 +9,20 @@ use ferrule_ruleset::{
 
 use super::{
     encode::Unencodable,
-    expression::{Base, Checksum, Expression, Nat, Ports, Register, Rejection, Value},
+    expression::{Action, Base, Checksum, Expression, Nat, Ports, Register, Rejection, Value},
     key::Key,
     rule::Program,
 };
 
 impl Program<'_> {
+    /// Appends an action.
+    pub(super) fn act(&mut self, action: Action) {
+        self.push(Expression::Act(action));
+    }
+
     /// Goes on within or beyond a limit.
     pub(super) fn push_limit(&mut self, RateLimit { sense, packets, per, burst }: RateLimit) {
-        self.push(Expression::Limit { packets, seconds: per.seconds(), burst, sense });
+        self.act(Action::Limit { packets, seconds: per.seconds(), burst, sense });
     }
 
     /// Writes the codepoint, which lies across the first two bytes: behind the version and the header's length in IPv4, between the version and the flow
@@ -32,12 +37,12 @@ impl Program<'_> {
         let (base, offset, length) = (Base::Network, 0, 2);
         self.push(Expression::Payload { base, offset, length, register: Register::FIRST });
         self.push(Expression::Overwrite(word(!(0x3f << shift)), word(codepoint << shift)));
-        self.push(Expression::Write { base, offset, length, checksum });
+        self.act(Action::Write { base, offset, length, checksum });
     }
 
     /// Drops and tells the sender.
     pub(super) fn push_reject(&mut self, reject: Reject) {
-        self.push(Expression::Reject(match (reject, self.family) {
+        self.act(Action::Reject(match (reject, self.family) {
             (Reject::TcpReset, _) => Rejection::TCP_RESET,
             (Reject::AdminProhibited, Family::V4) => Rejection::ICMP_ADMIN_PROHIBITED,
             (Reject::AdminProhibited, Family::V6) => Rejection::ICMPV6_ADMIN_PROHIBITED,
@@ -48,7 +53,7 @@ impl Program<'_> {
     pub(super) fn push_masquerade(&mut self, ports: NatPorts) {
         let registers = Ports::alone(ports);
         self.push_ports_of(ports, registers);
-        self.push(Expression::Masquerade(registers));
+        self.act(Action::Masquerade(registers));
     }
 
     /// Translates the source or the destination to an address.
@@ -59,7 +64,7 @@ impl Program<'_> {
         let registers = Ports::behind_address(ports);
         self.push(Expression::Immediate(Register::FIRST, Value::new(Key::address(to).as_slice())));
         self.push_ports_of(ports, registers);
-        self.push(Expression::Nat(nat, self.family, registers));
+        self.act(Action::Nat(nat, self.family, registers));
         Ok(())
     }
 
