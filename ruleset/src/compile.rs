@@ -5,18 +5,32 @@
 //! * Law 1 holds here too: a [`Compiler`] that has seen any sequence of policies gives the same ruleset as a new one.
 
 mod address_set;
+mod around;
+mod dscp;
 mod endpoint;
+mod exits;
+mod failsafe;
 mod group;
+mod host;
+mod limit;
+mod log;
+mod members;
 mod name;
+mod nat;
+mod networks;
 mod options;
+mod outside;
 mod policy;
 mod port_index;
 mod ports;
+mod reject;
 mod rendered;
 mod rule;
+mod service_loop;
 mod skeleton;
 mod tier;
 mod traffic;
+mod tunnel;
 
 #[cfg(test)]
 mod tests;
@@ -33,13 +47,14 @@ use std::{
 use imbl::OrdMap;
 
 use address_set::{RenderedSet, changes};
-use group::{Groups, Surroundings};
+use around::Around;
+use group::Groups;
 use rendered::{Assembly, Rendered};
 
 use crate::{
     address::{Family, PerFamily},
     ir::{ActivePolicy, AddressSet, AddressSetKey, Endpoint, NodePolicy},
-    name::{InterfaceName, ObjectName, SetName},
+    name::{HostEndpointName, InterfaceName, ObjectName, SetName},
     nft::{Ruleset, Verdict},
     policy::{Direction, PolicyKey},
 };
@@ -61,6 +76,10 @@ pub struct Compiler {
     policies: BTreeMap<PolicyKey, Rendered>,
     groups: Groups,
     endpoints: BTreeMap<ObjectName, Rendered>,
+    hosts: BTreeMap<HostEndpointName, Rendered>,
+    skeleton: Rendered,
+    /// Endpoints for which the skeleton does more than dispatch.
+    extras: BTreeMap<ObjectName, Arc<Endpoint>>,
     dispatch: BTreeMap<Direction, OrdMap<InterfaceName, Verdict>>,
     dispatch_sets: Rendered,
 }
@@ -72,27 +91,23 @@ impl Compiler {
     }
 
     fn with(layout: Layout) -> Self {
-        let mut assembly = Assembly::default();
-        let mut skeleton = Rendered::default();
-        for family in Family::ALL {
-            skeleton
-                .chains
-                .extend(skeleton::chains(family, &layout).into_iter().map(|chain| (family, Arc::new(chain))));
-        }
-        assembly.exchange(None, Some(&skeleton));
         let mut compiler = Self {
             layout,
             last: NodePolicy::default(),
-            assembly,
+            assembly: Assembly::default(),
             sets: BTreeMap::new(),
             referrers: BTreeMap::new(),
             policies: BTreeMap::new(),
             groups: Groups::default(),
             endpoints: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            skeleton: Rendered::default(),
+            extras: BTreeMap::new(),
             dispatch: Direction::ALL.into_iter().map(|direction| (direction, OrdMap::new())).collect(),
             dispatch_sets: Rendered::default(),
         };
         compiler.render_dispatch();
+        compiler.render_skeleton(&NodePolicy::default());
         compiler
     }
 
@@ -123,9 +138,9 @@ impl Compiler {
             changes(&last.policies, &policy.policies).map(|(key, _)| key.clone()).collect();
         stale.extend(changed.iter().cloned());
         for key in &stale {
-            self.render_policy(key, last.policies.get(key), policy.policies.get(key));
+            self.render_policy(key, last.policies.get(key), policy);
         }
-        self.render_endpoints(&last, policy, &stale);
+        self.render_members(&last, policy, &stale);
         orphaned.iter().for_each(|key| self.drop_set(key));
         self.assembly.ruleset()
     }
@@ -146,12 +161,8 @@ impl Compiler {
         }
     }
 
-    fn render_policy(
-        &mut self,
-        key: &PolicyKey,
-        before: Option<&Arc<ActivePolicy>>,
-        now: Option<&Arc<ActivePolicy>>,
-    ) {
+    fn render_policy(&mut self, key: &PolicyKey, before: Option<&Arc<ActivePolicy>>, policy: &NodePolicy) {
+        let now = policy.policies.get(key);
         for set in before.into_iter().flat_map(|policy| policy::references(policy)) {
             let Some(referrers) = self.referrers.get_mut(set) else { continue };
             referrers.remove(key);
@@ -162,13 +173,12 @@ impl Compiler {
         for set in now.into_iter().flat_map(|policy| policy::references(policy)) {
             self.referrers.entry(set.clone()).or_default().insert(key.clone());
         }
+        let set_name = |family: Family, key: &AddressSetKey| set_name(&self.sets, family, key);
+        let around = Around { policies: &policy.policies, layout: &self.layout, set_name: &set_name };
         let rendered = now.map(|policy| {
             let mut rendered = Rendered::default();
             for (family, direction) in each_way() {
-                let unit = policy::chain(policy, direction, family, &self.layout.options, &|set| {
-                    set_name(&self.sets, family, set)
-                });
-                if let Some((chain, listed)) = unit {
+                if let Some((chain, listed)) = policy::chain(policy, direction, family, around) {
                     rendered.chains.push((family, Arc::new(chain)));
                     rendered.sets.extend(listed.into_iter().map(|set| (family, set)));
                 }
@@ -180,84 +190,6 @@ impl Compiler {
             Some(rendered) => self.policies.insert(key.clone(), rendered),
             None => self.policies.remove(key),
         };
-    }
-
-    /// Renders the endpoints that changed, and those whose group did.
-    fn render_endpoints(&mut self, last: &NodePolicy, policy: &NodePolicy, stale: &BTreeSet<PolicyKey>) {
-        let set_name = |family: Family, key: &AddressSetKey| set_name(&self.sets, family, key);
-        let around =
-            Surroundings { policies: &policy.policies, options: &self.layout.options, set_name: &set_name };
-        let mut affected: BTreeSet<ObjectName> = BTreeSet::new();
-        for (pod, now) in changes(&last.endpoints, &policy.endpoints) {
-            affected.insert(pod.clone());
-            for direction in Direction::ALL {
-                // Joining first, so that a group whose only member changes in another way is not rendered anew.
-                let (before, now) = (
-                    last.endpoints.get(pod).map(|it| it.verdicts(direction)),
-                    now.map(|it| it.verdicts(direction)),
-                );
-                if before == now {
-                    continue;
-                }
-                if let Some(now) = now {
-                    self.groups.join(pod, direction, now, around, &mut self.assembly);
-                }
-                if let Some(before) = before {
-                    self.groups.leave(pod, direction, before, &mut self.assembly);
-                }
-            }
-        }
-        if !stale.is_empty() {
-            affected.extend(self.groups.refresh(stale, around, &mut self.assembly));
-        }
-        for pod in &affected {
-            self.render_endpoint(pod, last.endpoints.get(pod), policy.endpoints.get(pod));
-        }
-        if !affected.is_empty() {
-            self.render_dispatch();
-        }
-    }
-
-    fn render_endpoint(
-        &mut self,
-        pod: &ObjectName,
-        before: Option<&Arc<Endpoint>>,
-        now: Option<&Arc<Endpoint>>,
-    ) {
-        let rendered = now.map(|endpoint| self.endpoint_units(endpoint));
-        self.assembly.exchange(self.endpoints.get(pod), rendered.as_ref());
-        match rendered {
-            Some(rendered) => self.endpoints.insert(pod.clone(), rendered),
-            None => self.endpoints.remove(pod),
-        };
-        for (direction, map) in &mut self.dispatch {
-            let ours = Verdict::Goto(name::endpoint(pod, *direction));
-            // An interface that has passed on to another endpoint in this round is not taken away from it.
-            if let Some(before) = before.filter(|before| map.get(&before.interface) == Some(&ours)) {
-                map.remove(&before.interface);
-            }
-            if let Some(endpoint) = now {
-                map.insert(endpoint.interface.clone(), ours);
-            }
-        }
-    }
-
-    fn endpoint_units(&self, endpoint: &Endpoint) -> Rendered {
-        let chains = each_way().map(|(family, direction)| {
-            let steps = self.groups.steps(direction, endpoint.verdicts(direction), family);
-            (family, Arc::new(endpoint::chain(endpoint, direction, family, steps, &self.layout)))
-        });
-        Rendered { chains: chains.collect(), sets: Vec::new() }
-    }
-
-    fn render_dispatch(&mut self) {
-        let mut now = Rendered::default();
-        for (direction, verdicts) in &self.dispatch {
-            let set = Arc::new(skeleton::dispatch(*direction, verdicts));
-            now.sets.extend(Family::ALL.map(|family| (family, set.clone())));
-        }
-        self.assembly.exchange(Some(&self.dispatch_sets), Some(&now));
-        self.dispatch_sets = now;
     }
 }
 

@@ -1,11 +1,13 @@
 //! The two chains of an endpoint.
 //!
-//! `from/<ns>/<pod>` reads: own source addresses, flows already admitted, then the tiers with each policy one jump, then the profile.
-//! `to/<ns>/<pod>` reads: the tiers, then the profile.
+//! `from/<ns>/<pod>` reads: own source addresses, limit on packets, flows already admitted, limit on connections, encapsulated packets, then the tiers
+//! with each policy one jump, then the profile. `to/<ns>/<pod>` reads: limit on connections, the tiers, then the profile.
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{Layout, name, skeleton};
+use ipnet::IpNet;
+
+use super::{Layout, limit, name, skeleton, tunnel};
 use crate::{
     address::Family,
     ir::Endpoint,
@@ -24,28 +26,42 @@ pub(super) fn chain(
 ) -> Chain {
     let mut rules = match direction {
         Direction::Egress => own(endpoint, family, layout),
-        Direction::Ingress => Vec::new(),
+        Direction::Ingress => limit::connections(endpoint, direction).into_iter().collect(),
     };
     rules.extend(steps.iter().cloned());
     Chain { name: name::endpoint(&endpoint.pod, direction), base: None, rules }
 }
 
-/// The test of the source address, and the flows that were admitted before. It precedes them, lest a pod speak into the flow of another.
+/// Ahead of policy: the test of the source address, limits, and the flows that were admitted before. The test precedes them, lest a pod speak into the flow
+/// of another.
 fn own(endpoint: &Endpoint, family: Family, layout: &Layout) -> Vec<Rule> {
-    let of =
-        |role| Arc::new(Origin::Endpoint { pod: endpoint.pod.clone(), direction: Direction::Egress, role });
+    let direction = Direction::Egress;
+    let of = |role| Arc::new(Origin::Endpoint { pod: endpoint.pod.clone(), direction, role });
+    let mut rules: Vec<Rule> = foreign(endpoint, family, of(Builtin::SourceAddress)).into_iter().collect();
+    rules.extend(limit::packets(endpoint, direction));
+    rules.extend(skeleton::tracking(layout, of));
+    rules.extend(limit::connections(endpoint, direction));
+    rules.extend(tunnel::guard(layout, &of(Builtin::Encapsulation)));
+    rules
+}
+
+/// Drops what is neither from an address of the endpoint nor from a network that it may send from besides; none if it may send from any.
+fn foreign(endpoint: &Endpoint, family: Family, origin: Arc<Origin>) -> Option<Rule> {
     let addresses: Vec<IpAddr> =
         endpoint.addresses.iter().filter(|address| Family::of(address) == family).copied().collect();
-    let foreign = match addresses.as_slice() {
+    let own = match addresses.as_slice() {
         [] => None,
         [address] => Some(Match::Net(AddressSide::Source, Operator::IsNot, (*address).into())),
         several => Some(Match::AnyOf(AddressSide::Source, Operator::IsNot, several.to_vec())),
     };
-    let statements = foreign
-        .into_iter()
-        .map(Statement::Match)
-        .chain([Statement::Counter, Statement::Verdict(Verdict::Drop)]);
-    let mut rules = vec![Rule { statements: statements.collect(), origin: of(Builtin::SourceAddress) }];
-    rules.extend(skeleton::tracking(layout, of));
-    rules
+    let besides: Vec<&IpNet> =
+        endpoint.allowed_sources.iter().filter(|net| Family::of_net(net) == family).collect();
+    if besides.iter().any(|net| net.prefix_len() == 0) {
+        return None;
+    }
+    let besides =
+        besides.into_iter().map(|net| Match::Net(AddressSide::Source, Operator::IsNot, net.trunc()));
+    let statements = own.into_iter().chain(besides).map(Statement::Match);
+    let statements = statements.chain([Statement::Counter, Statement::Verdict(Verdict::Drop)]).collect();
+    Some(Rule { statements, origin })
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ir::{AddressSetKey, TierStep},
-    name::{ChainName, ObjectName, SetName},
+    name::{ChainName, HostEndpointName, ObjectName, SetName},
     nft::ProtocolPort,
     policy::{Direction, PolicyKey},
     selector::SelectorId,
@@ -23,6 +23,62 @@ pub(super) fn endpoint(pod: &ObjectName, direction: Direction) -> ChainName {
         Direction::Ingress => "to",
     };
     ChainName::new(fit(format!("{way}/{pod}")))
+}
+
+/// A place of host endpoint policy, by the packets that get there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    /// To the node.
+    In,
+    /// From the node.
+    Out,
+    /// From the node, once its destination has been translated; apart from [`Lane::Out`] only where denies of the two differ.
+    TranslatedOut,
+    /// Forwarded, or from a pod to its node; by the interface it came in by.
+    ForwardIn,
+    /// Forwarded, by the interface it leaves by.
+    ForwardOut,
+    /// To the node, judged by what was dialled.
+    DialledIn,
+    /// As [`Lane::ForwardIn`], judged by what was dialled.
+    DialledForward,
+    /// To the node, and past connection tracking.
+    UntrackedIn,
+    /// From the node, and past connection tracking.
+    UntrackedOut,
+    /// As [`Lane::ForwardIn`], and past connection tracking.
+    UntrackedForward,
+    /// Come in, ahead of connection tracking.
+    RawIn,
+    /// From the node, ahead of connection tracking.
+    RawOut,
+}
+
+/// `host/in/<host endpoint>`: what a host endpoint does in a place; `/2` and so on where that takes several chains.
+pub(super) fn host(lane: Lane, endpoint: &HostEndpointName, number: usize) -> ChainName {
+    let place = match lane {
+        Lane::In => "in",
+        Lane::Out => "out",
+        Lane::TranslatedOut => "translated-out",
+        Lane::ForwardIn => "forward-in",
+        Lane::ForwardOut => "forward-out",
+        Lane::DialledIn => "dialled-in",
+        Lane::DialledForward => "dialled-forward",
+        Lane::UntrackedIn => "untracked-in",
+        Lane::UntrackedOut => "untracked-out",
+        Lane::UntrackedForward => "untracked-forward",
+        Lane::RawIn => "raw-in",
+        Lane::RawOut => "raw-out",
+    };
+    ChainName::new(match number {
+        0 | 1 => fit(format!("host/{place}/{endpoint}")),
+        number => fit(format!("host/{place}/{endpoint}/{number}")),
+    })
+}
+
+/// `limit/<namespace>/<pod>`: the limit on packets towards an endpoint.
+pub(super) fn limit(pod: &ObjectName) -> ChainName {
+    ChainName::new(fit(format!("limit/{pod}")))
 }
 
 /// `ingress/knp/<namespace>/<name>`: the rules of a policy in one direction.

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    Options, name,
+    around::Around,
+    exits::Exits,
+    name,
     rendered::verdict_rule,
     rule::{self, Context},
     tier,
 };
 use crate::{
     address::Family,
-    ir::{ActivePolicy, AddressSetKey},
-    name::SetName,
-    nft::{self, Chain, Set, Verdict},
+    ir::{ActivePolicy, AddressSetKey, DestinationView, SubjectKind},
+    nft::{self, Chain, Set},
     origin::Origin,
     policy::Direction,
 };
@@ -24,18 +25,26 @@ pub(super) struct PolicyRules {
     pub(super) listed: Vec<Arc<Set>>,
 }
 
-/// The chain of a policy in one direction, with the sets it needs. A policy with pass rules has no chain: it is laid out in its tier.
+/// Whether a policy has a chain in a direction, which all pods share that it governs, and host endpoints where their ingress is local. Without one it is
+/// laid out where it counts: with pass rules in its tier, and in the chains of host endpoints if it governs nobody else.
+pub(super) fn has_chain(policy: &ActivePolicy, direction: Direction, around: Around<'_>) -> bool {
+    policy.directions.contains(&direction)
+        && policy.subjects.contains(&SubjectKind::Pod)
+        && !tier::passes(policy, direction, around)
+}
+
+/// The chain of a policy in one direction, with the sets it needs.
 pub(super) fn chain(
     policy: &ActivePolicy,
     direction: Direction,
     family: Family,
-    options: &Options,
-    set_name: &dyn Fn(&AddressSetKey) -> SetName,
+    around: Around<'_>,
 ) -> Option<(Chain, Vec<Arc<Set>>)> {
-    if tier::passes(policy, direction, options) || !policy.directions.contains(&direction) {
+    if !has_chain(policy, direction, around) {
         return None;
     }
-    let rules = rules(policy, direction, family, options, set_name);
+    let exits = Exits::of_pods(direction, around.layout);
+    let rules = rules(policy, direction, family, around, &exits, DestinationView::Current);
     Some((Chain { name: name::policy(&policy.key, direction), base: None, rules: rules.rules }, rules.listed))
 }
 
@@ -44,15 +53,18 @@ pub(super) fn rules(
     policy: &ActivePolicy,
     direction: Direction,
     family: Family,
-    options: &Options,
-    set_name: &dyn Fn(&AddressSetKey) -> SetName,
+    around: Around<'_>,
+    exits: &Exits,
+    view: DestinationView,
 ) -> PolicyRules {
-    if options.refused.contains(&policy.key) {
+    if around.layout.options.refused.contains(&policy.key) {
         let origin = Origin::StandIn { policy: policy.key.clone(), direction };
-        return PolicyRules { rules: vec![verdict_rule(Verdict::Drop, origin)], listed: Vec::new() };
+        return PolicyRules { rules: vec![verdict_rule(exits.deny.clone(), origin)], listed: Vec::new() };
     }
     let mut listed = Vec::new();
-    let mut context = Context { family, direction, set_name, pass: Verdict::Return, listed: &mut listed };
+    let set_name = |set: &AddressSetKey| (around.set_name)(family, set);
+    let mut context =
+        Context { family, layout: around.layout, exits, view, set_name: &set_name, listed: &mut listed };
     let rules = policy.rules(direction).iter();
     let rules = rules
         .flat_map(|rule| rule::rules(rule, &tier::rule_origin(policy, direction, rule.index), &mut context))

@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     address::Family,
-    ir::Verdicts,
     name::SetName,
     nft::{Chain, Elements, Match, Operator, PortSide, ProtocolPort, Rule, Set, Statement, Verdict},
     policy::Direction,
@@ -28,10 +27,10 @@ const MOST_PORTS: usize = 2048;
 const MOST_RULES: usize = 20_000;
 
 /// Adds the index of a group to what it is rendered to; the name of the map, or none if no rule names a port alone. `rules` is the full list, with the
-/// rules of every policy in place of the jump to it.
+/// rules of every policy in place of the jump to it; `about` tells groups apart.
 pub(super) fn render(
     direction: Direction,
-    verdicts: &Verdicts,
+    about: &str,
     family: Family,
     rules: &[Rule],
     rendered: &mut Rendered,
@@ -44,7 +43,7 @@ pub(super) fn render(
     if portless.saturating_mul(ports.len()) > MOST_RULES {
         return None;
     }
-    let digest = name::digest(&format!("{direction}\n{verdicts:?}"));
+    let digest = name::digest(about);
     let mut elements = OrdMap::new();
     for port in ports {
         let chain = name::port(direction, &digest, port);

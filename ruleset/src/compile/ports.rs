@@ -81,9 +81,21 @@ fn merge(ranges: &[PortRange]) -> Vec<PortRange> {
     merged
 }
 
-/// Whether a rule compares port numbers, for which the protocol has to be known first.
-pub(super) fn are_compared(rule: &Rule) -> bool {
-    [&rule.source, &rule.destination]
-        .into_iter()
-        .any(|entity| !entity.ports.is_empty() || !entity.not_ports.is_empty())
+/// Whether the protocol has to be known before the ports of a rule are looked at: where it compares numbers, and where it asks which port was dialled,
+/// which nft takes in rules of exactly one protocol only.
+pub(super) fn need_protocol(rule: &Rule, receiver: PortSide) -> bool {
+    let compares = |entity: &Entity| !entity.ports.is_empty() || !entity.not_ports.is_empty();
+    let looks_up = |entity: &Entity| !entity.named_ports.is_empty() || !entity.not_named_ports.is_empty();
+    compares(&rule.source)
+        || compares(&rule.destination)
+        || (receiver == PortSide::Dialled && looks_up(&rule.destination))
+}
+
+/// Whether the protocol has to be known only because ports that were dialled are excluded by name, which is true of every packet without ports.
+pub(super) fn exclude_only_by_name(rule: &Rule, receiver: PortSide) -> bool {
+    let to = &rule.destination;
+    let alone = to.ports.is_empty() && to.named_ports.is_empty() && to.not_ports.is_empty();
+    let from = &rule.source;
+    let sender = from.ports.is_empty() && from.not_ports.is_empty();
+    receiver == PortSide::Dialled && !to.not_named_ports.is_empty() && alone && sender
 }

@@ -39,6 +39,14 @@ pub(super) struct Rendered {
     pub(super) sets: Vec<(Family, Arc<Set>)>,
 }
 
+impl Rendered {
+    /// Takes the units of another in.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.chains.extend(other.chains);
+        self.sets.extend(other.sets);
+    }
+}
+
 /// A ruleset whose units know how many inputs they come from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Assembly {

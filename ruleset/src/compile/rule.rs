@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{address_set::merge, name, ports, skeleton, traffic};
+use super::{
+    Layout,
+    address_set::merge,
+    exits::{Exits, Logs},
+    log, name, ports, traffic,
+};
 use crate::{
     address::Family,
-    ir::{AddressSetKey, Entity, Rule},
+    ir::{AddressSetKey, DestinationView, Entity, Rule},
     name::SetName,
-    nft::{self, AddressSide, Elements, Match, Operator, PortSide, Set, Statement, Verdict},
+    nft::{self, AddressSide, Elements, Match, Operator, PortSide, Set, Statement},
     origin::Origin,
-    policy::{Action, Direction},
+    policy::Action,
 };
 
 /// Networks that a rule excludes up to this many are compared one by one (6 ns each); more become a set (166 ns).
@@ -24,12 +29,14 @@ const EXCLUSIONS_INLINE: usize = 16;
 pub(super) struct Context<'a> {
     /// The family of the table.
     pub(super) family: Family,
-    /// The direction of the policy.
-    pub(super) direction: Direction,
+    /// What the node is told.
+    pub(super) layout: &'a Layout,
+    /// Where the rules lead.
+    pub(super) exits: &'a Exits,
+    /// Which destination rules look at that do not say it themselves.
+    pub(super) view: DestinationView,
     /// The name of an address set's nft set in this family.
     pub(super) set_name: &'a dyn Fn(&AddressSetKey) -> SetName,
-    /// What a pass turns into, if the chain can express it.
-    pub(super) pass: Verdict,
     /// Sets of listed networks that rules turn out to need.
     pub(super) listed: &'a mut Vec<Arc<Set>>,
 }
@@ -39,49 +46,59 @@ pub(super) fn rules(rule: &Rule, origin: &Arc<Origin>, context: &mut Context<'_>
     if rule.traffic.family.is_some_and(|family| family != context.family) {
         return Vec::new();
     }
+    let Some(end) = end(rule.action, origin, context) else { return Vec::new() };
+    let receiver = match (rule.view, context.view) {
+        (DestinationView::Current, DestinationView::Current) => PortSide::Destination,
+        (DestinationView::Dialled, _) | (_, DestinationView::Dialled) => PortSide::Dialled,
+    };
     let Some(source) = addresses(&rule.source, AddressSide::Source, context) else { return Vec::new() };
-    let Some(destination) = addresses(&rule.destination, AddressSide::Destination, context) else {
+    let Some(destination) = addresses(&rule.destination, receiver.address(), context) else {
         return Vec::new();
     };
-    let end = end(rule.action, origin, context);
+    // A rule about what was dialled is about packets whose destination is another by now.
+    let guard = match rule.view {
+        DestinationView::Current => None,
+        DestinationView::Dialled => Some(Match::Translated(Operator::Is)),
+    };
     let mut rules = Vec::new();
-    for traffic in traffic::alternatives(&rule.traffic, context.family, ports::are_compared(rule)) {
-        for destination_ports in ports::alternatives(&rule.destination, PortSide::Destination, context) {
-            for source_ports in ports::alternatives(&rule.source, PortSide::Source, context) {
-                let matches = traffic.iter().chain(&destination_ports.numbers).chain(&source_ports.numbers);
-                let matches = matches
-                    .chain(&source.nets)
-                    .chain(&destination.nets)
-                    .chain(&source.sets)
-                    .chain(&destination.sets);
-                let matches = matches.chain(&destination_ports.named).chain(&source_ports.named);
-                let statements = matches.cloned().map(Statement::Match).chain(end.iter().cloned()).collect();
-                rules.push(nft::Rule { statements, origin: origin.clone() });
+    let mut add = |traffic: &[Match], ports: [&[Match]; 2], lookups: [&[Match]; 2]| {
+        let matches = traffic.iter().chain(ports.into_iter().flatten()).chain(&guard);
+        let matches =
+            matches.chain(&source.nets).chain(&destination.nets).chain(&source.sets).chain(&destination.sets);
+        let matches = matches.chain(lookups.into_iter().flatten());
+        let statements = matches.cloned().map(Statement::Match).chain(end.iter().cloned()).collect();
+        rules.push(nft::Rule { statements, origin: origin.clone() });
+    };
+    let needs_ports = ports::need_protocol(rule, receiver);
+    for traffic in traffic::alternatives(&rule.traffic, context.family, needs_ports) {
+        for to in ports::alternatives(&rule.destination, receiver, context) {
+            for from in ports::alternatives(&rule.source, PortSide::Source, context) {
+                add(&traffic, [&to.numbers, &from.numbers], [&to.named, &from.named]);
+            }
+        }
+    }
+    if ports::exclude_only_by_name(rule, receiver) {
+        // What has no ports has none of the ports that are excluded.
+        for traffic in traffic::without_ports(&rule.traffic, context.family) {
+            for from in ports::alternatives(&rule.source, PortSide::Source, context) {
+                add(&traffic, [&[], &[]], [&[], &from.named]);
             }
         }
     }
     rules
 }
 
-/// What a rule does once it matches.
-fn end(action: Action, origin: &Origin, context: &Context<'_>) -> Vec<Statement> {
-    let verdict = match (action, context.direction) {
-        (Action::Log, _) => return vec![Statement::Counter, Statement::Log(log_prefix(origin))],
-        (Action::Allow, Direction::Ingress) => Verdict::Accept,
-        // What egress policy admits has yet to pass the ingress policy of the receiver, if that is here.
-        (Action::Allow, Direction::Egress) => Verdict::Goto(skeleton::to_workload()),
-        (Action::Deny, _) => Verdict::Drop,
-        (Action::Pass, _) => context.pass.clone(),
+/// What a rule does once it matches; none if it does nothing here.
+fn end(action: Action, origin: &Origin, context: &Context<'_>) -> Option<Vec<Statement>> {
+    let exits = context.exits;
+    let end = match (action, exits.logs) {
+        (Action::Log, Logs::LeftOut) => return None,
+        (Action::Log, Logs::Written) => return Some(log::statements(origin, &context.layout.settings)),
+        (Action::Allow, _) => exits.allow.clone(),
+        (Action::Deny, _) => vec![Statement::Verdict(exits.deny.clone())],
+        (Action::Pass, _) => vec![Statement::Verdict(exits.pass.clone())],
     };
-    vec![Statement::Counter, Statement::Verdict(verdict)]
-}
-
-/// The kernel takes 127 bytes.
-fn log_prefix(origin: &Origin) -> Arc<str> {
-    let clean: String =
-        origin.to_string().chars().filter(|character| !character.is_control() && *character != '"').collect();
-    let cut = (0..=clean.len().min(124)).rev().find(|place| clean.is_char_boundary(*place)).unwrap_or(0);
-    format!("{}: ", &clean[..cut]).into()
+    Some([vec![Statement::Counter], end].concat())
 }
 
 /// Conditions on one address: cheap compares apart from set lookups.

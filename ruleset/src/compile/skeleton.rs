@@ -12,20 +12,33 @@
 //! output:          oifname "cali*" accept
 //! ```
 //!
+//! Host endpoints, limits, translations and the like add to this where they exist, and to nothing where they do not.
+//!
 //! Dispatch stands before the established rule because a pod's source address has to be tested on established packets too, and finding the
 //! interface is most of that test's price: one lookup serves both. The established rule of a pod's own packets is in its chain, behind the test.
 //!
 //! All base chains have priority `filter - 10`: after every DNAT (−100) and before the filter chains of others (0), whoever registers first.
 //! Architecture invariant: no rule of ours reads or writes a packet mark or a connection mark.
 
-use std::sync::Arc;
+mod local;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::OrdMap;
 
-use super::{Layout, rendered::rule};
+use super::{
+    Layout, dscp,
+    host::{FORWARD_IN, FORWARD_OUT, Hosts},
+    limit,
+    name::Lane,
+    nat, reject,
+    rendered::{Rendered, rule},
+    service_loop, tunnel,
+};
 use crate::{
     address::Family,
-    name::{ChainName, InterfaceName, SetName},
+    ir::{Endpoint, Surroundings},
+    name::{ChainName, InterfaceName, ObjectName, SetName},
     nft::{
         BaseChain, Chain, ChainKind, CtState, Elements, Hook, InterfaceMatch, InterfaceSide, Match, Operator,
         Rule, Set, Statement, Verdict,
@@ -43,6 +56,8 @@ pub const PRIORITY: i32 = -10;
 /// router solicitation (133), neighbour solicitation and advertisement (135, 136). RFC 4861, RFC 2710, RFC 3810. Deliberately absent: router
 /// advertisement (134) and redirect (137), by which a pod could steer its node.
 const DISCOVERY: [u8; 7] = [130, 131, 132, 133, 135, 136, 143];
+/// Router advertisement and redirect: for a node's routers only.
+const ROUTERS: [u8; 2] = [134, 137];
 
 /// The chain that goes on with the receiver's ingress policy.
 pub(super) fn to_workload() -> ChainName {
@@ -57,22 +72,52 @@ pub fn dispatch_map(direction: Direction) -> SetName {
     })
 }
 
-/// All chains of the skeleton.
-pub(super) fn chains(family: Family, layout: &Layout) -> Vec<Chain> {
-    vec![
-        base(Hook::Forward, forward(layout)),
-        base(Hook::Input, input(family, layout)),
-        base(Hook::Output, output(layout)),
-        admitted(layout),
-    ]
+/// Everything that the skeleton of a table depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub(super) family: Family,
+    pub(super) layout: &'a Layout,
+    pub(super) hosts: Hosts<'a>,
+    pub(super) surroundings: &'a Surroundings,
+    /// Endpoints for which base chains do more than dispatch.
+    pub(super) extras: &'a BTreeMap<ObjectName, Arc<Endpoint>>,
 }
 
-fn base(hook: Hook, rules: Vec<Rule>) -> Chain {
-    Chain {
-        name: ChainName::new(hook.to_string()),
-        base: Some(BaseChain { hook, priority: PRIORITY, kind: ChainKind::Filter }),
-        rules,
+/// The skeleton of a table: its chains, and the sets that they look into.
+pub(super) fn render(frame: &Frame<'_>) -> Rendered {
+    let Frame { family, layout, hosts, .. } = *frame;
+    let mut chains = vec![forward(frame), local::input(frame), local::output(frame), admitted(frame)];
+    chains.extend(local::postrouting(frame));
+    chains.extend(hosts.forward_chains());
+    chains.extend(hosts.raw_chains(family));
+    chains.extend(reject::chain(layout));
+    chains.extend(limit::chains(frame));
+    chains.extend(dscp::chain(frame));
+    chains.extend(nat::chains(frame));
+    let lanes = [
+        Lane::In,
+        local::translated_lane(layout),
+        Lane::Out,
+        Lane::ForwardIn,
+        Lane::ForwardOut,
+        Lane::RawIn,
+        Lane::RawOut,
+    ];
+    let mut sets: BTreeMap<SetName, Arc<Set>> = BTreeMap::new();
+    let maps = hosts.maps(&lanes).into_iter().chain(limit::map(frame)).map(Arc::new);
+    let lists = tunnel::sets(frame).into_iter().chain(service_loop::sets(frame));
+    let lists = lists.chain(dscp::sets(frame)).chain(nat::sets(frame));
+    sets.extend(maps.chain(lists).map(|set| (set.name.clone(), set)));
+    Rendered {
+        chains: chains.into_iter().map(|chain| (family, Arc::new(chain))).collect(),
+        sets: sets.into_values().map(|set| (family, set)).collect(),
     }
+}
+
+/// A base chain that filters.
+pub(super) fn base(name: &str, hook: Hook, priority: i32, rules: Vec<Rule>) -> Chain {
+    let base = BaseChain { hook, priority, kind: ChainKind::Filter };
+    Chain { name: ChainName::from(name), base: Some(base), rules }
 }
 
 /// The dispatch map of a direction.
@@ -88,47 +133,66 @@ pub(super) fn dispatch(direction: Direction, verdicts: &OrdMap<InterfaceName, Ve
     }
 }
 
-fn forward(layout: &Layout) -> Vec<Rule> {
-    let mut rules = vec![lookup(Direction::Egress)];
+fn forward(frame: &Frame<'_>) -> Chain {
+    let layout = frame.layout;
+    let mut rules: Vec<Rule> = limit::lookup(frame).into_iter().collect();
+    rules.push(lookup(Direction::Egress));
     rules.extend(unknown(InterfaceSide::In, layout));
     rules.extend(tracking(layout, |builtin| Arc::new(Origin::Builtin(builtin))));
     rules.push(rule([Statement::Verdict(Verdict::Goto(to_workload()))], Origin::Builtin(Builtin::Dispatch)));
-    rules
+    base("forward", Hook::Forward, PRIORITY, rules)
 }
 
-fn input(family: Family, layout: &Layout) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = match family {
-        Family::V4 => Vec::new(),
-        Family::V6 => vec![discovery()],
+/// Whose discovery messages are heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// A node's pods: what they may say to it.
+    FromPods,
+    /// A node's routers: what nobody else may say.
+    FromRouters,
+    /// Both, where the interface is not known to be either's.
+    FromAnybody,
+}
+
+/// Discovery messages of IPv6, without which no neighbour finds another.
+pub(super) fn discovery(family: Family, heard: Heard) -> Option<Rule> {
+    let kinds = match (family, heard) {
+        (Family::V4, _) => return None,
+        (Family::V6, Heard::FromPods) => DISCOVERY.to_vec(),
+        (Family::V6, Heard::FromRouters) => ROUTERS.to_vec(),
+        (Family::V6, Heard::FromAnybody) => {
+            let mut kinds = [&DISCOVERY[..], &ROUTERS].concat();
+            kinds.sort_unstable();
+            kinds
+        }
     };
-    rules.push(lookup(Direction::Egress));
-    rules.extend(unknown(InterfaceSide::In, layout));
-    rules
-}
-
-fn discovery() -> Rule {
-    let matches = [Match::Protocol(Operator::Is, Protocol::ICMPV6), Match::IcmpTypes(DISCOVERY.to_vec())];
-    rule(
+    let matches = [Match::Protocol(Operator::Is, Protocol::ICMPV6), Match::IcmpTypes(kinds)];
+    Some(rule(
         matches.into_iter().map(Statement::Match).chain([Statement::Verdict(Verdict::Accept)]),
         Origin::Builtin(Builtin::NeighbourDiscovery),
-    )
-}
-
-/// Policy has no say on what the node itself sends to its pods. Nothing here decides; the counter shows a person that probes pass by design.
-fn output(layout: &Layout) -> Vec<Rule> {
-    let accept = |prefix| {
-        let statements =
-            [interface(InterfaceSide::Out, prefix), Statement::Counter, Statement::Verdict(Verdict::Accept)];
-        rule(statements, Origin::Builtin(Builtin::HostToOwnPod))
-    };
-    layout.options.prefixes.iter().map(|prefix| accept(prefix.as_str())).collect()
+    ))
 }
 
 /// Behind egress policy: the receiver's ingress policy, if the receiver is an endpoint of this node. Every way through it ends in a verdict, since
 /// rules of a chain that was jumped to go here and must not come back.
-fn admitted(layout: &Layout) -> Chain {
-    let mut rules = vec![lookup(Direction::Ingress)];
+///
+/// Every new packet that is forwarded comes by, whoever sent it, and no established one. So host endpoints judge forwarded packets here, ahead of the
+/// receiver's policy. What came in is looked at under both hooks, since pre-DNAT policy also judges what pods send to their node.
+fn admitted(frame: &Frame<'_>) -> Chain {
+    let Frame { layout, hosts, .. } = *frame;
+    let jump = |chain| Statement::Verdict(Verdict::Jump(ChainName::from(chain)));
+    let dispatch = || Origin::Builtin(Builtin::Dispatch);
+    let mut rules = Vec::new();
+    if hosts.forward(Direction::Ingress) {
+        rules.push(rule([jump(FORWARD_IN)], dispatch()));
+    }
+    if hosts.forward(Direction::Egress) {
+        let forwarded = Statement::Match(Match::HasInterface(InterfaceSide::Out, Operator::Is));
+        rules.push(rule([forwarded, jump(FORWARD_OUT)], dispatch()));
+    }
+    rules.push(lookup(Direction::Ingress));
     rules.extend(unknown(InterfaceSide::Out, layout));
+    rules.extend(service_loop::rules(frame));
     match layout.settings.endpoint_to_host {
         EndpointToHost::Drop => rules.push(rule(
             [

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use super::{
-    Options,
-    group::Surroundings,
-    name,
+    around::Around,
+    exits::Exits,
+    name, policy,
     rendered::{self, verdict_rule},
 };
 use crate::{
@@ -20,43 +20,47 @@ use crate::{
 };
 
 /// Whether a policy has a pass rule that counts in a direction.
-pub(super) fn passes(policy: &ActivePolicy, direction: Direction, options: &Options) -> bool {
-    !options.refused.contains(&policy.key)
+pub(super) fn passes(policy: &ActivePolicy, direction: Direction, around: Around<'_>) -> bool {
+    !around.layout.options.refused.contains(&policy.key)
         && policy.rules(direction).iter().any(|rule| rule.action == Action::Pass)
 }
 
-/// Whether a tier needs a chain of its own.
-pub(super) fn has_own_chain(step: &TierStep, direction: Direction, around: Surroundings<'_>) -> bool {
+/// Whether a tier holds a pass rule that counts in a direction.
+pub(super) fn holds_passes(step: &TierStep, direction: Direction, around: Around<'_>) -> bool {
     let policies = step.policies.iter().filter_map(|key| around.policies.get(key));
-    policies.into_iter().any(|policy| passes(policy, direction, around.options))
+    policies.into_iter().any(|policy| passes(policy, direction, around))
 }
 
-/// What an endpoint's chain says about one tier.
-pub(super) fn steps(step: &TierStep, direction: Direction, around: Surroundings<'_>) -> Vec<Rule> {
-    if has_own_chain(step, direction, around) {
+/// What an endpoint's chain says about one tier. `inline` lays out a policy that has no chain.
+pub(super) fn steps(
+    step: &TierStep,
+    direction: Direction,
+    around: Around<'_>,
+    inline: impl FnMut(&ActivePolicy) -> Vec<Rule>,
+) -> Vec<Rule> {
+    if holds_passes(step, direction, around) {
         let jump = Statement::Verdict(Verdict::Jump(name::tier(step, direction)));
         return vec![rendered::rule([jump], end(step, direction))];
     }
-    let mut rules: Vec<Rule> = step.policies.iter().map(|policy| jump(policy, step, direction)).collect();
-    rules.extend(end_rule(step, direction));
-    rules
+    rules(step, direction, around, inline)
 }
 
-/// The rules of a tier that has a chain of its own. `inline` lays out a policy whose passes turn into `return`.
-pub(super) fn own_chain(
+/// Policy by policy, then the end of the tier: what stands in the chain of a tier that has one, where the passes of laid out policies are `return`.
+pub(super) fn rules(
     step: &TierStep,
     direction: Direction,
-    around: Surroundings<'_>,
+    around: Around<'_>,
     mut inline: impl FnMut(&ActivePolicy) -> Vec<Rule>,
 ) -> Vec<Rule> {
     let mut rules = Vec::new();
     for key in &step.policies {
         match around.policies.get(key) {
-            Some(policy) if passes(policy, direction, around.options) => rules.extend(inline(policy)),
+            Some(policy) if !policy::has_chain(policy, direction, around) => rules.extend(inline(policy)),
             Some(_) | None => rules.push(jump(key, step, direction)),
         }
     }
-    rules.extend(end_rule(step, direction));
+    let deny = Exits::of_pods(direction, around.layout).deny;
+    rules.extend(end_rule(step, direction, deny));
     rules
 }
 
@@ -65,10 +69,10 @@ fn jump(policy: &PolicyKey, step: &TierStep, direction: Direction) -> Rule {
     rendered::rule([Statement::Verdict(Verdict::Jump(name::policy(policy, direction)))], origin)
 }
 
-/// The drop at the end of a tier that isolates.
-pub(super) fn end_rule(step: &TierStep, direction: Direction) -> Option<Rule> {
+/// The deny at the end of a tier that isolates.
+pub(super) fn end_rule(step: &TierStep, direction: Direction, deny: Verdict) -> Option<Rule> {
     match step.end {
-        TierAction::Deny => Some(verdict_rule(Verdict::Drop, end(step, direction))),
+        TierAction::Deny => Some(verdict_rule(deny, end(step, direction))),
         TierAction::Pass => None,
     }
 }

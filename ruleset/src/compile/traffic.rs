@@ -22,6 +22,19 @@ pub(super) fn alternatives(traffic: &Traffic, family: Family, needs_ports: bool)
     allowed.flat_map(|protocol| with_icmp(traffic, protocol, family)).collect()
 }
 
+/// The alternatives for packets of protocols without ports.
+pub(super) fn without_ports(traffic: &Traffic, family: Family) -> Vec<Vec<Match>> {
+    let excluded = [Protocol::TCP, Protocol::UDP, Protocol::SCTP];
+    let exclusions = excluded.map(|protocol| Match::Protocol(Operator::IsNot, protocol));
+    let asked = |matches: &Vec<Match>| {
+        !matches.iter().any(
+            |asked| matches!(asked, Match::Protocol(Operator::Is, protocol) if excluded.contains(protocol)),
+        )
+    };
+    let all = alternatives(traffic, family, false).into_iter().filter(asked);
+    all.map(|matches| [exclusions.to_vec(), matches].concat()).collect()
+}
+
 /// The ICMP of a family.
 fn icmp_of(family: Family) -> Protocol {
     match family {
