@@ -9,7 +9,10 @@
 //!   objects (`status`, `managedFields`, …) passes without a word.
 //! * null is absent. Only items of lists may be null, and then they are not understood.
 //!
-//! Deliberately absent until their kinds are supported: `services` and `http` matches, host endpoints; such rules have their closed stand-ins.
+//! * Settings and what only serves translation have no closed stand-in as a whole: a value that is not understood costs its field, and falls to the closed
+//!   side where the field has one. The tables stand in [`host_endpoint`], [`configuration`] and [`ip_pool`].
+//!
+//! Deliberately absent: `http` matches; such rules have their closed stand-ins. Host endpoints that nobody wrote are the resolver's.
 
 mod direction;
 pub(crate) mod field;
@@ -25,11 +28,19 @@ mod selectors;
 mod traffic;
 
 mod calico_policy;
+mod configuration;
+mod endpoint_slice;
+mod host_endpoint;
+mod ip_pool;
 mod kubernetes_network_policy;
 mod network_set;
 mod node;
 mod pod;
 mod rule;
+mod service;
+mod service_match;
+mod service_ranges;
+mod stage;
 pub(crate) mod tier;
 
 #[cfg(test)]
@@ -40,7 +51,7 @@ pub use remark::Remark;
 use crate::{
     finding::Severity,
     manifest::node::Node,
-    name::{NodeName, TierName},
+    name::{HostEndpointName, NodeName, TierName},
     policy::{PolicyKey, PolicyKind},
     resource::{NetworkSetKey, Resource, ResourceKey},
 };
@@ -147,6 +158,12 @@ fn key(kind: Kind, metadata: &Fields<'_>) -> Result<ResourceKey, Problem> {
         Kind::Tier => ResourceKey::Tier(TierName::new(name)),
         Kind::NetworkSet => ResourceKey::NetworkSet(NetworkSetKey { namespace: Some(namespace()?), name }),
         Kind::GlobalNetworkSet => ResourceKey::NetworkSet(NetworkSetKey { namespace: None, name }),
+        Kind::HostEndpoint => ResourceKey::HostEndpoint(HostEndpointName::new(name)),
+        Kind::Service => ResourceKey::Service(identity::object_name(metadata)?),
+        Kind::EndpointSlice => ResourceKey::EndpointSlice(identity::object_name(metadata)?),
+        Kind::IpPool => ResourceKey::IpPool(name),
+        Kind::BgpConfiguration => ResourceKey::ServiceRanges(name),
+        Kind::FelixConfiguration => ResourceKey::Configuration(name),
     })
 }
 
@@ -166,12 +183,20 @@ fn converted(key: ResourceKey, object: &Fields<'_>, metadata: &Fields<'_>) -> Co
         ResourceKey::NetworkSet(key) => {
             network_set::convert(key, object, &mut remarks).map(Resource::NetworkSet)
         }
-        ResourceKey::HostEndpoint(_)
-        | ResourceKey::Service(_)
-        | ResourceKey::EndpointSlice(_)
-        | ResourceKey::IpPool(_)
-        | ResourceKey::ServiceRanges(_)
-        | ResourceKey::Configuration(_) => None,
+        ResourceKey::HostEndpoint(name) => {
+            host_endpoint::convert(name, object, &mut remarks).map(Resource::HostEndpoint)
+        }
+        ResourceKey::Service(name) => Some(Resource::Service(service::convert(name, object, &mut remarks))),
+        ResourceKey::EndpointSlice(name) => {
+            Some(Resource::EndpointSlice(endpoint_slice::convert(name, object, &mut remarks)))
+        }
+        ResourceKey::IpPool(name) => ip_pool::convert(name, object, &mut remarks).map(Resource::IpPool),
+        ResourceKey::ServiceRanges(name) => {
+            Some(Resource::ServiceRanges(service_ranges::convert(name, object, &mut remarks)))
+        }
+        ResourceKey::Configuration(name) => {
+            Some(Resource::Configuration(configuration::convert(name, object, &mut remarks)))
+        }
     };
     Converted { key, resource, remarks: remarks.0 }
 }

@@ -2,6 +2,7 @@
 //!
 //! Where the subject, the place or the directions of a policy are not understood, its closed stand-in takes the widest subject that the understood parts
 //! leave, keeps its Deny rules and loses what could admit or pass traffic. Where its place is not understood it stands before all others of its tier.
+//! Where it decides in the packet path is told by [`stage`], with its own table of stand-ins.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +12,11 @@ use super::{
     remark::Remarks,
     rule,
     selectors::{self, SUBJECT_FIELDS, Scope},
+    stage,
 };
 use crate::{
     name::TierName,
     policy::{Action, Direction, Order, Policy, PolicyKey, Stage},
-    selector::Selector,
 };
 
 /// The tier of policies that name none.
@@ -24,9 +25,6 @@ const DEFAULT_TIER: &str = "default";
 /// Fields that both kinds have besides their subject. `performanceHints` changes no verdict.
 const SPEC_FIELDS: [&str; 6] = ["tier", "order", "ingress", "egress", "types", "performanceHints"];
 
-/// Fields of the global kind: the way in which host endpoints apply it.
-const GLOBAL_FIELDS: [&str; 3] = ["doNotTrack", "preDNAT", "applyOnForward"];
-
 const STAND_IN: &str = "the policy governs all that it could, and only its Deny rules remain";
 
 /// Reads a policy of either kind.
@@ -34,20 +32,19 @@ pub(super) fn convert(key: PolicyKey, object: &Fields<'_>, remarks: &mut Remarks
     let mut problems = Problems::default();
     problems.0.extend(object.unknown(&super::OBJECT_FIELDS));
     let spec = problems.map_or_empty(object, "spec");
-    let scope = key.namespace.as_ref().map_or(Scope::Cluster, Scope::Namespace);
+    let namespace = key.namespace.clone();
+    let scope = namespace.as_ref().map_or(Scope::Cluster, Scope::Namespace);
     problems.0.extend(spec.unknown(&known_fields(scope)));
 
     let subject = selectors::subject(&spec, scope, &mut problems);
     let (tier, order) = place(&spec, &mut problems);
     let directions = directions(&spec, remarks, &mut problems);
-    let is_for_hosts = is_for_host_endpoints(&spec, scope, &mut problems);
-    let ingress = rule::rules(&spec, "ingress", scope, remarks);
-    let egress = rule::rules(&spec, "egress", scope, remarks);
+    let ingress = rule::rules(&spec, Direction::Ingress, scope, remarks);
+    let egress = rule::rules(&spec, Direction::Egress, scope, remarks);
 
     let mut policy = Policy { key, tier, order, stage: Stage::Local, subject, directions, ingress, egress };
-    if is_for_hosts {
-        // Such policies are for host endpoints; a pod that they select is not even isolated (policy-model §4.2).
-        policy.subject = Selector::all().negated();
+    if let Scope::Cluster = scope {
+        stage::settle(&mut policy, &spec, &mut problems);
     }
     if !problems.is_empty() {
         remarks.errors(problems, STAND_IN);
@@ -56,23 +53,13 @@ pub(super) fn convert(key: PolicyKey, object: &Fields<'_>, remarks: &mut Remarks
     policy
 }
 
-/// Whether the policy stands before connection tracking or before DNAT, where only host endpoints are.
-fn is_for_host_endpoints(spec: &Fields<'_>, scope: Scope<'_>, problems: &mut Problems) -> bool {
-    match scope {
-        Scope::Namespace(_) => false,
-        Scope::Cluster => {
-            ["doNotTrack", "preDNAT"].map(|flag| problems.or_default(spec.flag(flag))).contains(&true)
-        }
-    }
-}
-
 fn known_fields(scope: Scope<'_>) -> Vec<&'static str> {
     let shared = SPEC_FIELDS.into_iter();
     match scope {
         Scope::Namespace(_) => {
             shared.chain(SUBJECT_FIELDS.into_iter().filter(|field| *field != "namespaceSelector")).collect()
         }
-        Scope::Cluster => shared.chain(SUBJECT_FIELDS).chain(GLOBAL_FIELDS).collect(),
+        Scope::Cluster => shared.chain(SUBJECT_FIELDS).chain(stage::FIELDS).collect(),
     }
 }
 

@@ -15,6 +15,12 @@ pub(super) enum Kind {
     Tier,
     NetworkSet,
     GlobalNetworkSet,
+    HostEndpoint,
+    Service,
+    EndpointSlice,
+    IpPool,
+    BgpConfiguration,
+    FelixConfiguration,
 }
 
 /// What is known about a kind of an API.
@@ -32,26 +38,38 @@ pub(super) enum Lookup {
 
 const CORE: &str = "v1";
 const NETWORKING: &str = "networking.k8s.io/v1";
+const DISCOVERY: &str = "discovery.k8s.io/v1";
 const CALICO: &str = "projectcalico.org/v3";
 /// How Calico stores its objects in clusters without its own API server.
 const CALICO_STORED: &str = "crd.projectcalico.org/v1";
 
-const KINDS: [(&str, &str, Kind); 15] = [
+/// `Endpoints` of `v1` is deliberately absent: the cluster mirrors what it says into EndpointSlices.
+const KINDS: [(&str, &str, Kind); 25] = [
     (CORE, "Pod", Kind::Pod),
     (CORE, "Namespace", Kind::Namespace),
     (CORE, "ServiceAccount", Kind::ServiceAccount),
     (CORE, "Node", Kind::Node),
+    (CORE, "Service", Kind::Service),
+    (DISCOVERY, "EndpointSlice", Kind::EndpointSlice),
     (NETWORKING, "NetworkPolicy", Kind::KubernetesNetworkPolicy),
     (CALICO, "NetworkPolicy", Kind::NetworkPolicy),
     (CALICO, "GlobalNetworkPolicy", Kind::GlobalNetworkPolicy),
     (CALICO, "Tier", Kind::Tier),
     (CALICO, "NetworkSet", Kind::NetworkSet),
     (CALICO, "GlobalNetworkSet", Kind::GlobalNetworkSet),
+    (CALICO, "HostEndpoint", Kind::HostEndpoint),
+    (CALICO, "IPPool", Kind::IpPool),
+    (CALICO, "BGPConfiguration", Kind::BgpConfiguration),
+    (CALICO, "FelixConfiguration", Kind::FelixConfiguration),
     (CALICO_STORED, "NetworkPolicy", Kind::NetworkPolicy),
     (CALICO_STORED, "GlobalNetworkPolicy", Kind::GlobalNetworkPolicy),
     (CALICO_STORED, "Tier", Kind::Tier),
     (CALICO_STORED, "NetworkSet", Kind::NetworkSet),
     (CALICO_STORED, "GlobalNetworkSet", Kind::GlobalNetworkSet),
+    (CALICO_STORED, "HostEndpoint", Kind::HostEndpoint),
+    (CALICO_STORED, "IPPool", Kind::IpPool),
+    (CALICO_STORED, "BGPConfiguration", Kind::BgpConfiguration),
+    (CALICO_STORED, "FelixConfiguration", Kind::FelixConfiguration),
 ];
 
 /// The groups whose kinds are about policy, so that one that has no effect deserves a word.
@@ -59,20 +77,17 @@ const POLICY_GROUPS: [&str; 4] =
     ["networking.k8s.io", "policy.networking.k8s.io", "projectcalico.org", "crd.projectcalico.org"];
 
 /// Kinds of these groups that real clusters hold and that are not about who may speak with whom.
-const BYSTANDERS: [&str; 23] = [
-    "BGPConfiguration",
+const BYSTANDERS: [&str; 20] = [
     "BGPFilter",
     "BGPPeer",
     "BlockAffinity",
     "CalicoNodeStatus",
     "ClusterInformation",
-    "FelixConfiguration",
     "IPAMBlock",
     "IPAMConfig",
     "IPAMConfiguration",
     "IPAMHandle",
     "IPAddress",
-    "IPPool",
     "IPReservation",
     "Ingress",
     "IngressClass",
@@ -85,6 +100,9 @@ const BYSTANDERS: [&str; 23] = [
     "StagedNetworkPolicy",
     "List",
 ];
+
+/// Names that other APIs give to things of another nature, such as the services of Knative.
+const HOMONYMS: [Kind; 2] = [Kind::Service, Kind::IpPool];
 
 /// Where Kubernetes kept NetworkPolicy before 1.7.
 const OLD_NETWORKING_GROUP: &str = "extensions";
@@ -104,8 +122,13 @@ impl Kind {
         }
         // Another version of the same API was meant to have an effect; a kind of a foreign API perhaps not.
         let is_same_api = same_kind().any(|(known, _, _)| group(known) == group(api_version));
-        let is_error = is_same_api || group(api_version) == OLD_NETWORKING_GROUP;
-        Lookup::UnknownVersion(if is_error { Severity::Error } else { Severity::Warning })
+        if is_same_api || group(api_version) == OLD_NETWORKING_GROUP {
+            return Lookup::UnknownVersion(Severity::Error);
+        }
+        if same_kind().any(|(_, _, kind)| HOMONYMS.contains(kind)) {
+            return Lookup::Other;
+        }
+        Lookup::UnknownVersion(Severity::Warning)
     }
 }
 

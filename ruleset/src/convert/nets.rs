@@ -17,6 +17,11 @@ pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
+/// A network in CIDR form or a single address, from text; bits beyond the prefix are cleared.
+pub(super) fn parse_net(text: &str) -> Option<IpNet> {
+    parse_address(text).map(IpNet::from).or_else(|| text.parse::<IpNet>().ok().map(|net| net.trunc()))
+}
+
 /// A network in CIDR form; bits beyond the prefix are cleared.
 pub(super) fn cidr(field: &Field<'_>) -> Result<IpNet, Problem> {
     let text = field.text()?;

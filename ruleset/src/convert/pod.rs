@@ -1,6 +1,8 @@
 //! Pods (`v1`).
 
 mod address;
+mod extras;
+mod quantity;
 
 use super::{
     field::{Field, Fields, Problem, Problems},
@@ -37,7 +39,9 @@ pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remar
         service_account: service_account.map(Into::into),
         addresses: problems.or_default(address::addresses(&metadata, &status)),
         ports: problems.or_default(named_ports(&spec)),
-        extras: PodExtras::default(),
+        extras: metadata
+            .map("annotations")
+            .map_or_else(|_| PodExtras::default(), |annotations| extras::read(&annotations, remarks)),
         name,
     };
     if is_finished {

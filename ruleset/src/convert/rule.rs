@@ -10,19 +10,23 @@
 //! So a field that a later version of the API adds to narrow an Allow can never widen it here.
 
 use super::{
+    direction,
     field::{Field, Fields, Problem, Problems},
     nets, ports,
     remark::Remarks,
     selectors::{self, Scope},
-    traffic,
+    service_match, traffic,
 };
 use crate::{
-    policy::{Action, Entity, Rule, Traffic},
+    policy::{Action, Direction, Entity, Rule, Traffic},
     port::Port,
 };
 
-/// Fields of a rule besides those of its traffic; `metadata` is for people. `http` and, at an end, `services` are known by name only.
+/// Fields of a rule besides those of its traffic; `metadata` is for people. `http` is known by name only.
 const RULE_FIELDS: [&str; 5] = ["action", "metadata", "source", "destination", "http"];
+
+/// Where a rule stands: the direction of its list, and the reach of its policy.
+type Place<'a> = (Direction, Scope<'a>);
 
 /// Fields of one end of a rule.
 const ENTITY_FIELDS: [&str; 9] = [
@@ -38,11 +42,16 @@ const ENTITY_FIELDS: [&str; 9] = [
 ];
 
 /// A list of rules.
-pub(super) fn rules(spec: &Fields<'_>, name: &str, scope: Scope<'_>, remarks: &mut Remarks) -> Vec<Rule> {
-    match spec.items(name) {
+pub(super) fn rules(
+    spec: &Fields<'_>,
+    direction: Direction,
+    scope: Scope<'_>,
+    remarks: &mut Remarks,
+) -> Vec<Rule> {
+    match spec.items(direction::rule_list(direction)) {
         Ok(items) => {
             let numbered = (0..).zip(&items);
-            numbered.filter_map(|(index, item)| rule(item, index, scope, remarks)).collect()
+            numbered.filter_map(|(index, item)| rule(item, index, (direction, scope), remarks)).collect()
         }
         Err(problem) => {
             remarks.error(problem, "the policy denies everything in this direction");
@@ -61,12 +70,12 @@ fn everything(action: Action, index: u32) -> Rule {
     }
 }
 
-fn rule(field: &Field<'_>, index: u32, scope: Scope<'_>, remarks: &mut Remarks) -> Option<Rule> {
+fn rule(field: &Field<'_>, index: u32, place: Place<'_>, remarks: &mut Remarks) -> Option<Rule> {
     let mut problems = Problems::default();
     let (action, mut rule) = match field.fields() {
         Ok(fields) => {
             let action = problems.or_default(action(&fields).map(Some));
-            (action, matches(&fields, index, scope, &mut problems))
+            (action, matches(&fields, index, place, &mut problems))
         }
         Err(problem) => {
             problems.0.push(problem);
@@ -102,28 +111,42 @@ fn action(rule: &Fields<'_>) -> Result<Action, Problem> {
 }
 
 /// All that a rule asks, less what is not understood.
-fn matches(fields: &Fields<'_>, index: u32, scope: Scope<'_>, problems: &mut Problems) -> Rule {
+fn matches(fields: &Fields<'_>, index: u32, place: Place<'_>, problems: &mut Problems) -> Rule {
     if let Some(http) = fields.field("http") {
         problems.0.push(http.problem("matching of HTTP requests is not supported"));
     }
     problems.0.extend(fields.unknown(&[&RULE_FIELDS[..], &traffic::FIELDS].concat()));
     let traffic = traffic::read(fields, problems);
-    let source = entity(fields, "source", &traffic, scope, problems);
-    let destination = entity(fields, "destination", &traffic, scope, problems);
+    let source = entity(fields, End::Source, &traffic, place, problems);
+    let destination = entity(fields, End::Destination, &traffic, place, problems);
     Rule { action: Action::Deny, index, traffic, source, destination }
+}
+
+/// One end of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Source,
+    Destination,
+}
+
+impl End {
+    /// The field of the rule.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Destination => "destination",
+        }
+    }
 }
 
 fn entity(
     rule: &Fields<'_>,
-    name: &str,
+    end: End,
     traffic: &Traffic,
-    scope: Scope<'_>,
+    (direction, scope): Place<'_>,
     problems: &mut Problems,
 ) -> Entity {
-    let fields = problems.map_or_empty(rule, name);
-    if let Some(services) = fields.field("services") {
-        problems.0.push(services.problem("matching of services is not supported yet"));
-    }
+    let fields = problems.map_or_empty(rule, end.as_str());
     problems.0.extend(fields.unknown(&ENTITY_FIELDS));
     let (selector, not_selector) = selectors::entity(&fields, scope, problems);
     Entity {
@@ -133,7 +156,7 @@ fn entity(
         not_selector,
         ports: problems.or_default(entity_ports(&fields, "ports", traffic)),
         not_ports: problems.or_default(entity_ports(&fields, "notPorts", traffic)),
-        service: None,
+        service: problems.or_default(service_match::read(&fields, end, direction, scope)),
     }
 }
 

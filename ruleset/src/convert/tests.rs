@@ -2,10 +2,19 @@
 
 mod calico_policy;
 mod calico_rule;
+mod configuration;
+mod endpoint_slice;
+mod extras;
 mod fixture;
+mod host_endpoint;
 mod identity;
+mod ip_pool;
 mod kubernetes_network_policy;
 mod mutation;
 mod network_set;
 mod pod;
 mod selectors;
+mod service;
+mod service_match;
+mod service_ranges;
+mod stage;

@@ -50,7 +50,7 @@ fn protocol(field: &Field<'_>) -> Result<(Protocol, Option<Family>), Problem> {
 }
 
 /// A protocol by name, number, or number as text.
-fn protocol_of(field: &Field<'_>) -> Result<Protocol, Problem> {
+pub(super) fn protocol_of(field: &Field<'_>) -> Result<Protocol, Problem> {
     let number = |number: i64| u8::try_from(number).ok().filter(|number| *number > 0).map(Protocol);
     let protocol = if let Value::Integer(value) = field.value() {
         number(*value)

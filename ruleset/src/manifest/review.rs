@@ -72,7 +72,9 @@ pub(super) fn policies<'a>(
             let message = "it selects by the namespace label \"name\", which no namespace bears";
             warn("spec", message, "use kubernetes.io/metadata.name, which every namespace has");
         }
-        let isolates = tier.is_none_or(|tier| tier.default_action == TierAction::Deny);
+        // Tiers of stages that only host endpoints know end in a pass.
+        let isolates =
+            policy.stage.governs_pods() && tier.is_none_or(|tier| tier.default_action == TierAction::Deny);
         if isolates && cuts_off_cluster_services(policy) {
             let message =
                 "without a selector it governs the egress of every pod, those of kube-system included";

@@ -68,7 +68,7 @@ pub struct Entity {
     pub ports: Vec<Port>,
     /// The port is none of these.
     pub not_ports: Vec<Port>,
-    /// The end is an endpoint of this service: of a receiver, by address, protocol and port; of a sender, by address. Stands alone in its entity, but for
-    /// ports of the other end (policy-model §1.1).
+    /// The end is an endpoint of this service: of a receiver, by address, protocol and port, and then nothing else is asked of it; of a sender, by address,
+    /// and then nothing but its ports is asked besides (policy-model §1.1).
     pub service: Option<ObjectName>,
 }

@@ -115,21 +115,6 @@ fn a_place_or_types_that_are_not_understood_are_closed() {
 }
 
 #[test]
-fn policies_for_host_endpoints_govern_no_pod() {
-    for spec in [
-        "{doNotTrack: true, applyOnForward: true, types: [Ingress]}",
-        "{preDNAT: true, applyOnForward: true, types: [Ingress]}",
-    ] {
-        let (policy, errors) = gnp(spec);
-        assert_eq!((policy.subject.to_string().as_str(), errors), ("!all()", vec![]), "{spec}");
-    }
-    let (policy, errors) = gnp(
-        "{doNotTrack: false, preDNAT: false, applyOnForward: true, selector: has(a), performanceHints: [x]}",
-    );
-    assert_eq!((policy.subject.to_string().as_str(), errors), ("has(a)", vec![]));
-}
-
-#[test]
 fn warnings_name_defaults_and_rules_without_effect() {
     let head = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: p}\nspec:\n  selector: has(a)\n";
     assert_eq!(

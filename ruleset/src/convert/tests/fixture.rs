@@ -34,6 +34,20 @@ pub(super) fn policy(text: &str) -> (Policy, Vec<String>) {
     }
 }
 
+/// An object of Calico's API named `x`, of this kind and with these texts in place of its metadata and its other fields, in flow style.
+pub(super) fn calico(kind: &str, metadata: &str, rest: &str) -> String {
+    format!("apiVersion: projectcalico.org/v3\nkind: {kind}\nmetadata: {{name: x{metadata}}}\n{rest}\n")
+}
+
+/// Severity and field of each finding, as `error spec.node`.
+pub(super) fn places(findings: &[String]) -> Vec<String> {
+    let place = |finding: &String| {
+        let parts: Vec<_> = finding.split(": ").collect();
+        format!("{} {}", parts[1], parts[3])
+    };
+    findings.iter().map(place).collect()
+}
+
 /// Errors only, less their place.
 fn errors(findings: Vec<String>) -> Vec<String> {
     findings.into_iter().filter(|finding| finding.contains(": error: ")).collect()
@@ -97,6 +111,7 @@ fn entity(entity: &Entity) -> String {
     parts.extend(entity.not_selector.iter().map(|selector| format!("!<{selector}>")));
     parts.extend(entity.ports.iter().map(port));
     parts.extend(entity.not_ports.iter().map(|value| format!("!{}", port(value))));
+    parts.extend(entity.service.iter().map(|service| format!("@{service}")));
     dash(&parts)
 }
 
