@@ -24,6 +24,7 @@ mod policy;
 pub mod selector;
 mod service;
 mod settings;
+mod terrain;
 #[cfg(test)]
 mod tests;
 mod tier;
@@ -36,20 +37,18 @@ use serde_json::Value;
 
 use std::net::IpAddr;
 
-use self::{
-    host_endpoint::HostEndpoint,
-    packet::Packet,
-    peer::End,
-    settings::Agent,
-    way::{Entry, Way},
-    world::World,
-};
+use self::{host_endpoint::HostEndpoint, peer::End, settings::Agent, way::Way, world::World};
 use crate::{
     flow::Flow,
     verdict::{Decision, Judge, Outcome, Verdict},
 };
 
-pub use self::walk::Reading;
+pub use self::{
+    packet::Packet,
+    pod::Pod,
+    terrain::{Entry, Target, Terrain, Translated},
+    walk::Reading,
+};
 
 /// The reference model of one cluster.
 #[derive(Debug, Default)]
@@ -117,6 +116,33 @@ impl Reference {
         self.follow(flow, Reading::Least)?.1.ok_or_else(|| "it never leaves".to_owned())
     }
 
+    /// The network of the cluster.
+    pub fn terrain(&self) -> Terrain<'_> {
+        Terrain(&self.world)
+    }
+
+    /// The flow's first packet and where it comes from: a node and how it gets there, or nothing if it crosses no node.
+    pub fn beginning<'a>(&'a self, flow: &'a Flow) -> Result<(Option<(&'a str, Entry<'a>)>, Packet), String> {
+        let from = End::of(&flow.from, &self.world)?;
+        let packet = packet(flow, &from, &End::of(&flow.to, &self.world)?)?;
+        Ok((self.entrance(flow, &from, &packet), packet))
+    }
+
+    fn entrance<'a>(
+        &'a self,
+        flow: &'a Flow,
+        from: &End<'a>,
+        packet: &Packet,
+    ) -> Option<(&'a str, Entry<'a>)> {
+        let (node, entry) = match (from, &flow.at) {
+            (End::Pod { pod, .. }, _) => (pod.node.as_str(), Entry::Pod(pod)),
+            (End::Node { name, .. }, _) => (self.world.nodes.get_key_value(name)?.0.as_str(), Entry::Itself),
+            (End::Outside(_), Some(node)) => (node.as_str(), Entry::Network),
+            (End::Outside(_), None) => (self.world.node_towards(packet.destination)?, Entry::Network),
+        };
+        Some((node, entry))
+    }
+
     fn follow(&self, flow: &Flow, reading: Reading) -> Result<(Verdict, Option<IpAddr>), String> {
         let from = End::of(&flow.from, &self.world)?;
         let to = End::of(&flow.to, &self.world)?;
@@ -125,14 +151,13 @@ impl Reference {
             return Ok((Verdict::of(vec![Decision::allow("pod-to-itself")]), itself));
         }
         let packet = packet(flow, &from, &to)?;
-        let mut way = Way { world: &self.world, agent: self.agent, reading, decisions: Vec::new() };
-        let entrance = match (&from, &flow.at) {
-            (End::Pod { pod, .. }, _) => Some((pod.node.as_str(), Entry::Pod(pod))),
-            (End::Node { name, .. }, _) => Some((name.as_str(), Entry::Itself)),
-            (End::Outside(_), Some(node)) => Some((node.as_str(), Entry::Network)),
-            (End::Outside(_), None) => {
-                self.world.node_towards(packet.destination).map(|node| (node, Entry::Network))
-            }
+        let entrance = self.entrance(flow, &from, &packet);
+        let mut way = Way {
+            world: &self.world,
+            terrain: self.terrain(),
+            agent: self.agent,
+            reading,
+            decisions: Vec::new(),
         };
         let end = match entrance {
             Some((node, entry)) => way.follow(node, entry, packet)?,

@@ -36,4 +36,21 @@ pub struct Vocabulary {
     pub ports: Vec<u16>,
     /// Addresses at and next to the borders of networks.
     pub borders: Vec<IpAddr>,
+    /// Services, by namespace and name. None, unless the nodes themselves are in play.
+    pub services: Vec<(String, String)>,
+    /// Where they are dialled.
+    pub fronts: Vec<Front>,
+}
+
+/// A port of a service as it is dialled.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// The address, or the node.
+    pub to: Peer,
+    /// Protocol number.
+    pub protocol: u8,
+    /// The port.
+    pub port: u16,
+    /// The node by which the world outside reaches the address.
+    pub at: Option<String>,
 }

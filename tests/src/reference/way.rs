@@ -11,15 +11,13 @@ use super::{
     host_endpoint::{HostEndpoint, Link, of_interface},
     packet::{IPIP, Packet, UDP},
     pod::Pod,
-    service::{Front, Sender},
     settings::{self, Agent, Failsafe, Settings},
+    terrain::{Entry, Target, Terrain},
     walk::Walk,
     world::World,
 };
 use crate::verdict::{Decision, Direction, Outcome};
 
-/// Networks of pods, as kube-proxy is told (`clusterCIDR`).
-const POD_NETWORKS: [&str; 2] = ["10.0.0.0/8", "fd00::/8"];
 /// More nodes than this in a row is a loop.
 const MOST_NODES: usize = 4;
 
@@ -27,30 +25,14 @@ const MOST_NODES: usize = 4;
 pub struct Way<'a> {
     /// The cluster.
     pub world: &'a World,
+    /// Its network.
+    pub terrain: Terrain<'a>,
     /// What its agents are told.
     pub agent: Agent,
     /// How doubt is read.
     pub reading: Reading,
     /// Every decision so far.
     pub decisions: Vec<Decision>,
-}
-
-/// How a packet comes to a node.
-#[derive(Clone, Copy, Debug)]
-pub enum Entry<'a> {
-    /// By the interface of a pod of the node.
-    Pod(&'a Pod),
-    /// It is made there.
-    Itself,
-    /// From another machine.
-    Network,
-}
-
-/// Where a packet is bound for, as a node sees it.
-enum Target<'a> {
-    Itself,
-    Pod(&'a Pod),
-    Elsewhere,
 }
 
 /// A packet at a node.
@@ -75,14 +57,8 @@ impl<'a> Way<'a> {
                 return Ok(left.destination);
             }
             packet = left;
-            let next = self.world.node_towards(packet.destination);
-            match next {
+            match self.terrain.next(&packet)? {
                 Some(next) => (node, entry) = (next, Entry::Network),
-                None if Front::dialled(self.world, packet.destination, packet.protocol, packet.port)
-                    .is_some() =>
-                {
-                    return Err(format!("{}: no node takes it", packet.destination));
-                }
                 None => return Ok(packet.destination),
             }
         }
@@ -100,15 +76,23 @@ impl<'a> Way<'a> {
         let settings = settings::of_node(self.world, node, &labels, self.agent);
         let mut visit = Visit { node, entry, settings, packet, untracked: false, admitted: false };
         // §4.1: neighbour and listener discovery to and from the node itself always passes.
-        let own = matches!(self.target(node, packet.destination), Target::Itself);
+        let own = matches!(self.terrain.target(node, packet.destination), Target::Itself);
         if packet.is_discovery() && (own || matches!(entry, Entry::Itself)) {
             self.decisions.push(Decision::allow("neighbour-discovery"));
-            return Ok((self.target(node, packet.destination), packet));
+            return Ok((self.terrain.target(node, packet.destination), packet));
         }
         self.before_tracking(&mut visit);
         self.before_dnat(&mut visit);
-        let masquerade = self.translate(&mut visit)?;
-        let target = self.target(node, visit.packet.destination);
+        let translated = match visit.untracked {
+            // kube-proxy never sees what is not tracked.
+            true => None,
+            false => self.terrain.translate(node, entry, &packet)?,
+        };
+        if let Some(to) = translated {
+            visit.packet = packet.to(to.address, to.port);
+            visit.packet.dialled = Some((packet.destination, packet.port));
+        }
+        let target = self.terrain.target(node, visit.packet.destination);
         match (entry, &target) {
             (Entry::Itself, Target::Itself) => {}
             (Entry::Itself, Target::Pod(_)) => self.decisions.push(Decision::allow("host-to-own-pod")),
@@ -118,28 +102,14 @@ impl<'a> Way<'a> {
                 self.forward(&visit, &target);
             }
         }
-        let mut packet = Packet { dialled: None, ..visit.packet };
-        if masquerade {
-            let own = self.world.nodes.get(node).into_iter().flatten().copied();
-            let own = own.filter(|address| address.is_ipv4() == packet.source.is_ipv4()).next();
-            packet.source = own.ok_or_else(|| format!("{node} has no address to masquerade with"))?;
-        }
-        Ok((target, packet))
-    }
-
-    fn target(&self, node: &str, address: IpAddr) -> Target<'a> {
-        match self.world.endpoints_at(address).next() {
-            Some(pod) if pod.node == node => Target::Pod(pod),
-            Some(_) => Target::Elsewhere,
-            None if self.world.is_address_of(node, address) => Target::Itself,
-            None => Target::Elsewhere,
-        }
+        let source = translated.map_or(packet.source, |to| to.source);
+        Ok((target, Packet { dialled: None, source, ..visit.packet }))
     }
 
     /// Policies for untracked traffic; `*` knows none (§1.3). Failsafe ports precede them, and what answers to failsafe ports of the other direction.
     fn before_tracking(&mut self, visit: &mut Visit<'a>) {
         let Visit { node, entry, packet, .. } = *visit;
-        let direction = match (entry, self.target(node, packet.destination)) {
+        let direction = match (entry, self.terrain.target(node, packet.destination)) {
             (Entry::Network, _) => Direction::Ingress,
             // The interface is the one towards the address that was dialled; the node and its pods are behind others.
             (Entry::Itself, Target::Elsewhere) => Direction::Egress,
@@ -181,28 +151,6 @@ impl<'a> Way<'a> {
         let decided = walk.decide();
         visit.admitted = is_allowed(decided.as_ref());
         self.decisions.extend(decided);
-    }
-
-    /// kube-proxy, which never sees what is not tracked. Whether the packet leaves with the node's address.
-    fn translate(&self, visit: &mut Visit<'a>) -> Result<bool, String> {
-        let packet = visit.packet;
-        let front = Front::dialled(self.world, packet.destination, packet.protocol, packet.port);
-        let here = self.world.is_address_of(visit.node, packet.destination)
-            || !self.world.nodes.values().flatten().any(|address| *address == packet.destination);
-        let Some(front) = front.filter(|_| here && !visit.untracked) else { return Ok(false) };
-        let in_pods = POD_NETWORKS
-            .iter()
-            .any(|net| net.parse::<ipnet::IpNet>().is_ok_and(|net| net.contains(&packet.source)));
-        let sender = match visit.entry {
-            Entry::Itself => Sender::Itself,
-            Entry::Pod(_) => Sender::Pod,
-            Entry::Network if in_pods => Sender::Pod,
-            Entry::Network => Sender::Other,
-        };
-        let to = front.translate(self.world, visit.node, &packet, sender)?;
-        visit.packet = packet.to(to.address, to.port);
-        visit.packet.dialled = Some((packet.destination, packet.port));
-        Ok(to.masquerade)
     }
 
     /// What is bound for the node itself. Policies of `*` do not concern what pods send (§7).
@@ -284,8 +232,7 @@ impl<'a> Way<'a> {
     }
 
     fn towards_network(&self, node: &str) -> Option<&'a HostEndpoint> {
-        let addresses = self.world.nodes.get(node).map_or(&[][..], Vec::as_slice);
-        let name = self.world.uplinks.get(node).map_or("eth0", String::as_str);
+        let (name, addresses) = (self.terrain.uplink(node), self.terrain.addresses(node));
         of_interface(self.world, node, Link::Network { name, addresses })
     }
 

@@ -133,11 +133,6 @@ impl World {
         of_pod.or_else(|| bearer().map(|(name, _)| name.as_str()))
     }
 
-    /// Whether a node bears an address.
-    pub fn is_address_of(&self, node: &str, address: IpAddr) -> bool {
-        self.nodes.get(node).is_some_and(|addresses| addresses.contains(&address))
-    }
-
     /// The pods that own an address and have an interface of their own.
     pub fn endpoints_at(&self, address: IpAddr) -> impl Iterator<Item = &Pod> {
         self.pods.iter().filter(move |pod| !pod.host_network && pod.addresses.contains(&address))
