@@ -4,6 +4,7 @@
 //! * The environment is read here and nowhere else.
 //! * A [`Config`] is valid; nothing behind this module checks it again.
 
+mod choice;
 mod duration;
 mod settings;
 
@@ -21,14 +22,15 @@ use ferrule_ruleset::{
     compile::Options,
     links::InterfacePrefix,
     name::{InterfaceName, NodeName},
-    settings::{EndpointToHost, InvalidPackets, Layer},
+    settings::{Failsafe, FailsafeError, Layer},
 };
 use tracing_subscriber::EnvFilter;
 
-pub use settings::{Forwarding, HostAction, InterfaceMode, Invalid, LogFormat, Settings};
+pub use choice::LogFormat;
+pub use settings::Settings;
 
 use crate::interface_settings::{IpForwarding, Mode};
-use settings::Backend;
+use choice::Backend;
 
 /// Where readiness and liveness are served unless told otherwise.
 const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
@@ -170,19 +172,13 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             reason: "not supported yet; use nftables".to_owned(),
         });
     }
+    let layer = layer(&settings)?;
     let node = settings.node_name.ok_or(ConfigError::Missing("node-name"))?;
     if node.trim().is_empty() {
         return Err(ConfigError::Missing("node-name"));
     }
-    let options = Options {
-        prefixes: prefixes(settings.interface_prefix.as_deref())?,
-        layer: Layer {
-            endpoint_to_host: settings.default_endpoint_to_host_action.map(Into::into),
-            invalid: settings.conntrack_invalid.map(Into::into),
-            ..Layer::default()
-        },
-        ..Options::default()
-    };
+    let options =
+        Options { prefixes: prefixes(settings.interface_prefix.as_deref())?, layer, ..Options::default() };
     Ok(Config {
         node: NodeName::new(node),
         manifests: settings.manifests.ok_or(ConfigError::Missing("manifests"))?,
@@ -200,6 +196,36 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             .transpose()?,
         rollback: rollback(settings.rollback_probe.unwrap_or_default(), settings.rollback_after.as_deref())?,
     })
+}
+
+/// What the agent itself says of enforcement; `FelixConfiguration` objects are weaker.
+fn layer(settings: &Settings) -> Result<Layer, ConfigError> {
+    let failsafes = |setting, ports: &Option<Vec<String>>| {
+        ports.as_deref().map(|ports| failsafes(setting, ports)).transpose()
+    };
+    Ok(Layer {
+        endpoint_to_host: settings.default_endpoint_to_host_action.map(Into::into),
+        invalid: settings.conntrack_invalid.map(Into::into),
+        deny: settings.deny_action.map(Into::into),
+        failsafe_inbound: failsafes("failsafe-inbound", &settings.failsafe_inbound)?,
+        failsafe_outbound: failsafes("failsafe-outbound", &settings.failsafe_outbound)?,
+        node_ports: settings.nodeport_policy.map(Into::into),
+        auto_host_endpoints: settings.auto_host_endpoints.map(Into::into),
+        ..Layer::default()
+    })
+}
+
+fn failsafes(setting: &'static str, ports: &[String]) -> Result<Vec<Failsafe>, ConfigError> {
+    let invalid =
+        |value: &str, reason: String| ConfigError::Invalid { setting, value: value.to_owned(), reason };
+    match ports {
+        [none] if none.eq_ignore_ascii_case("none") => Ok(Vec::new()),
+        [] => Err(invalid("[]", "an empty list; write `none` for no failsafe port at all".to_owned())),
+        ports => ports
+            .iter()
+            .map(|text| text.parse().map_err(|error: FailsafeError| invalid(text, error.to_string())))
+            .collect(),
+    }
 }
 
 fn rollback(targets: Vec<String>, after: Option<&str>) -> Result<Option<RollbackSettings>, ConfigError> {
@@ -258,44 +284,6 @@ fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError>
 /// The environment variable of a setting, without its beginning `FERRULE_`.
 fn variable(setting: &str) -> String {
     setting.to_ascii_uppercase().replace('-', "_")
-}
-
-impl From<HostAction> for EndpointToHost {
-    fn from(action: HostAction) -> Self {
-        match action {
-            HostAction::Accept => Self::Accept,
-            HostAction::Drop => Self::Drop,
-            HostAction::Return => Self::Return,
-        }
-    }
-}
-
-impl From<InterfaceMode> for Mode {
-    fn from(mode: InterfaceMode) -> Self {
-        match mode {
-            InterfaceMode::Apply => Self::Apply,
-            InterfaceMode::Check => Self::Check,
-            InterfaceMode::Off => Self::Off,
-        }
-    }
-}
-
-impl From<Forwarding> for IpForwarding {
-    fn from(forwarding: Forwarding) -> Self {
-        match forwarding {
-            Forwarding::Enabled => Self::Enabled,
-            Forwarding::Disabled => Self::Disabled,
-        }
-    }
-}
-
-impl From<Invalid> for InvalidPackets {
-    fn from(invalid: Invalid) -> Self {
-        match invalid {
-            Invalid::Drop => Self::Drop,
-            Invalid::Judge => Self::Judge,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use ferrule_ruleset::{
     compile::Options,
     links::InterfacePrefix,
-    settings::{EndpointToHost, InvalidPackets, Layer},
+    settings::{EndpointToHost, InvalidPackets, Layer, NodePortPolicy, Switch},
 };
 
 const HEADING: &str = "What the agents are told";
@@ -36,6 +36,32 @@ pub struct Layout {
     /// What happens to packets that connection tracking cannot place [default: Drop].
     #[arg(long, help_heading = HEADING, value_name = "ACTION", ignore_case = true)]
     conntrack_invalid: Option<Invalid>,
+
+    /// How egress policy of pods sees service addresses [default: standard].
+    #[arg(long, help_heading = HEADING, value_name = "POLICY", ignore_case = true)]
+    nodeport_policy: Option<NodePorts>,
+
+    /// Whether every node has a host endpoint for all of its interfaces [default: disabled].
+    #[arg(long, help_heading = HEADING, value_name = "SWITCH", ignore_case = true)]
+    auto_host_endpoints: Option<Toggle>,
+}
+
+/// How egress policy of pods sees service addresses.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NodePorts {
+    /// As the packet stands where policy sees it.
+    Standard,
+    /// As dialled too, so that the verdict does not depend on the node that was dialled.
+    Consistent,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Toggle {
+    /// On.
+    Enabled,
+    /// Off.
+    Disabled,
 }
 
 /// The last word on a pod's traffic to its own node.
@@ -81,6 +107,14 @@ impl Layout {
         Layer {
             endpoint_to_host: self.default_endpoint_to_host_action.map(to_host),
             invalid: self.conntrack_invalid.map(invalid),
+            node_ports: self.nodeport_policy.map(|policy| match policy {
+                NodePorts::Standard => NodePortPolicy::Standard,
+                NodePorts::Consistent => NodePortPolicy::Consistent,
+            }),
+            auto_host_endpoints: self.auto_host_endpoints.map(|toggle| match toggle {
+                Toggle::Enabled => Switch::Enabled,
+                Toggle::Disabled => Switch::Disabled,
+            }),
             ..Layer::default()
         }
     }

@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use clap::Parser;
+use serde::Deserialize;
+
+use super::choice::{
+    Backend, Deny, Forwarding, HostAction, InterfaceMode, Invalid, LogFormat, NodePorts, Toggle, choice,
+    one_or_many,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +33,7 @@ Ending the agent leaves the rules in force. Exit codes: 0 done, 2 usage, 3 could
 pub struct Settings {
     /// The name of this node, as in `spec.nodeName` of its pods.
     #[arg(long, env = "FERRULE_NODE_NAME", value_name = "NAME")]
+    #[serde(alias = "node_name")]
     pub node_name: Option<String>,
 
     /// The directory of manifests to enforce (*.yaml, *.yml, *.json at any depth), watched for changes.
@@ -41,23 +47,23 @@ pub struct Settings {
 
     /// How the names of workload interfaces begin; may be repeated [default: cali].
     #[arg(long, env = "FERRULE_INTERFACE_PREFIX", value_name = "PREFIX", value_delimiter = ',')]
-    #[serde(deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many", alias = "interface_prefix")]
     pub interface_prefix: Option<Vec<String>>,
 
     /// Links whose addresses are not the node's own, such as the one that bears all service addresses; may be repeated [default: kube-ipvs0].
     #[arg(long, env = "FERRULE_INTERFACE_EXCLUDE", value_name = "LINK", value_delimiter = ',')]
-    #[serde(deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many", alias = "interface_exclude")]
     pub interface_exclude: Option<Vec<String>>,
 
     /// What to do about the kernel's settings of workload interfaces (proxy_arp, rp_filter, forwarding, accept_ra and others): set those of interfaces
     /// with our prefix and look at the rest, look at all, or neither [default: apply].
     #[arg(long, env = "FERRULE_INTERFACE_SETTINGS", value_name = "MODE", ignore_case = true)]
-    #[serde(deserialize_with = "choice")]
+    #[serde(deserialize_with = "choice", alias = "interface_settings")]
     pub interface_settings: Option<InterfaceMode>,
 
     /// Whether interface settings include that the node forwards packets at all (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding) [default: enabled].
     #[arg(long, env = "FERRULE_IP_FORWARDING", value_name = "MODE", ignore_case = true)]
-    #[serde(deserialize_with = "choice")]
+    #[serde(deserialize_with = "choice", alias = "ip_forwarding")]
     pub ip_forwarding: Option<Forwarding>,
 
     /// What enforces the policy [default: nftables].
@@ -67,110 +73,76 @@ pub struct Settings {
 
     /// What happens to a pod's traffic to its own node once its egress policy admits it [default: Accept].
     #[arg(long, env = "FERRULE_DEFAULT_ENDPOINT_TO_HOST_ACTION", value_name = "ACTION", ignore_case = true)]
-    #[serde(deserialize_with = "choice")]
+    #[serde(deserialize_with = "choice", alias = "default_endpoint_to_host_action")]
     pub default_endpoint_to_host_action: Option<HostAction>,
 
     /// What happens to packets that connection tracking calls invalid [default: Drop].
     #[arg(long, env = "FERRULE_CONNTRACK_INVALID", value_name = "ACTION", ignore_case = true)]
-    #[serde(deserialize_with = "choice")]
+    #[serde(deserialize_with = "choice", alias = "conntrack_invalid")]
     pub conntrack_invalid: Option<Invalid>,
+
+    /// How egress policy of pods sees service addresses: as the packet stands where policy sees it, or as dialled too, so that the verdict does not
+    /// depend on the node that was dialled [default: standard].
+    #[arg(long, env = "FERRULE_NODEPORT_POLICY", ignore_case = true)]
+    #[serde(deserialize_with = "choice", alias = "nodeport_policy")]
+    pub nodeport_policy: Option<NodePorts>,
+
+    /// Whether every node has a host endpoint for all of its interfaces that admits what no policy denies [default: disabled].
+    #[arg(long, env = "FERRULE_AUTO_HOST_ENDPOINTS", ignore_case = true)]
+    #[serde(deserialize_with = "choice", alias = "auto_host_endpoints")]
+    pub auto_host_endpoints: Option<Toggle>,
+
+    /// A port by which the node is reached whatever policy says of its host endpoints, as in tcp:22 or udp:10.0.0.0/8:53; `none` for no port at all; may
+    /// be repeated [default: SSH, DHCP, BGP, etcd, Typha, and the API server].
+    #[arg(long, env = "FERRULE_FAILSAFE_INBOUND", value_name = "PORT", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many", alias = "failsafe_inbound")]
+    pub failsafe_inbound: Option<Vec<String>>,
+
+    /// A port that the node reaches likewise [default: DNS, DHCP, BGP, etcd, Typha, and the API server].
+    #[arg(long, env = "FERRULE_FAILSAFE_OUTBOUND", value_name = "PORT", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many", alias = "failsafe_outbound")]
+    pub failsafe_outbound: Option<Vec<String>>,
+
+    /// What a deny does: nothing at all, or an answer where the packet path permits one [default: Drop].
+    #[arg(long, env = "FERRULE_DENY_ACTION", value_name = "ACTION", ignore_case = true)]
+    #[serde(deserialize_with = "choice", alias = "deny_action")]
+    pub deny_action: Option<Deny>,
 
     /// Where GET /readiness and /liveness are answered [default: 127.0.0.1:9099].
     #[arg(long, env = "FERRULE_HEALTH_ADDRESS", value_name = "ADDRESS")]
+    #[serde(alias = "health_address")]
     pub health_address: Option<String>,
 
     /// Where GET /metrics is answered [default: the health address].
     #[arg(long, env = "FERRULE_METRICS_ADDRESS", value_name = "ADDRESS")]
+    #[serde(alias = "metrics_address")]
     pub metrics_address: Option<String>,
 
     /// An address of the source of policy, such as an API server. A change of the rules after which none of them answers is taken back; may be repeated
     /// [default: none, nothing is taken back].
     #[arg(long, env = "FERRULE_ROLLBACK_PROBE", value_name = "HOST:PORT", value_delimiter = ',')]
-    #[serde(deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many", alias = "rollback_probe")]
     pub rollback_probe: Option<Vec<String>>,
 
     /// After how long without an answer a change is taken back, as in 10s or 500ms; 0 for never [default: 10s].
     #[arg(long, env = "FERRULE_ROLLBACK_AFTER", value_name = "TIME")]
+    #[serde(alias = "rollback_after")]
     pub rollback_after: Option<String>,
 
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG, which is heeded too [default: info].
     #[arg(long, env = "FERRULE_LOG_LEVEL", value_name = "FILTER")]
+    #[serde(alias = "log_level")]
     pub log_level: Option<String>,
 
     /// How to log [default: text].
     #[arg(long, env = "FERRULE_LOG_FORMAT", ignore_case = true)]
-    #[serde(deserialize_with = "choice")]
+    #[serde(deserialize_with = "choice", alias = "log_format")]
     pub log_format: Option<LogFormat>,
 
     /// Remove everything of ours from the kernel and exit; nothing is enforced from then on.
     #[arg(long, env = "FERRULE_CLEANUP", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[serde(skip)]
     pub cleanup: Option<bool>,
-}
-
-/// What enforces policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
-    /// nf_tables over netlink.
-    Nftables,
-    /// ip_tables and ipset.
-    Iptables,
-}
-
-/// What to do about the settings of interfaces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum InterfaceMode {
-    /// Set what is ours, look at the rest.
-    #[default]
-    Apply,
-    /// Look only.
-    Check,
-    /// Neither.
-    Off,
-}
-
-/// Whether the node has to forward.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Forwarding {
-    /// It has to.
-    #[default]
-    Enabled,
-    /// Leave that alone.
-    Disabled,
-}
-
-/// The last word on a pod's traffic to its own node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub enum HostAction {
-    /// Admit it.
-    #[default]
-    Accept,
-    /// Drop it.
-    Drop,
-    /// Leave it to the node's other tables.
-    Return,
-}
-
-/// The fate of invalid packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub enum Invalid {
-    /// Drop them.
-    #[default]
-    Drop,
-    /// Let policy judge them like new ones.
-    Judge,
-}
-
-/// How a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 impl Settings {
@@ -190,6 +162,11 @@ impl Settings {
                 .default_endpoint_to_host_action
                 .or(other.default_endpoint_to_host_action),
             conntrack_invalid: self.conntrack_invalid.or(other.conntrack_invalid),
+            nodeport_policy: self.nodeport_policy.or(other.nodeport_policy),
+            auto_host_endpoints: self.auto_host_endpoints.or(other.auto_host_endpoints),
+            failsafe_inbound: self.failsafe_inbound.or(other.failsafe_inbound),
+            failsafe_outbound: self.failsafe_outbound.or(other.failsafe_outbound),
+            deny_action: self.deny_action.or(other.deny_action),
             health_address: self.health_address.or(other.health_address),
             metrics_address: self.metrics_address.or(other.metrics_address),
             rollback_probe: self.rollback_probe.or(other.rollback_probe),
@@ -199,30 +176,4 @@ impl Settings {
             cleanup: self.cleanup.or(other.cleanup),
         }
     }
-}
-
-/// A choice by the names that the command line has for it.
-fn choice<'de, T: ValueEnum, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    T::from_str(&text, true).map(Some).map_err(|_| {
-        let names: Vec<String> = T::value_variants()
-            .iter()
-            .filter_map(|variant| Some(variant.to_possible_value()?.get_name().to_owned()))
-            .collect();
-        D::Error::custom(format!("`{text}` is none of {}", names.join(", ")))
-    })
-}
-
-/// One text or a list of them.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(Some(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(text) => vec![text],
-        OneOrMany::Many(texts) => texts,
-    }))
 }

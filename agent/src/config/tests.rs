@@ -1,5 +1,7 @@
 use std::io::Write as _;
 
+use ferrule_ruleset::settings::{DenyAction, EndpointToHost, InvalidPackets, NodePortPolicy, Switch};
+
 use super::*;
 
 /// The settings of these flags in front of those of this file.
@@ -66,6 +68,26 @@ fn nothing_is_taken_back_after_no_time_and_nothing_excluded_by_an_empty_name() {
     let config = config(&["--rollback-after", "0"], &file).unwrap();
     assert_eq!(config.rollback, None);
     assert!(config.interface_exclude.is_empty());
+}
+
+#[test]
+fn what_the_agent_says_of_enforcement_is_heard_in_every_spelling() {
+    let file = format!(
+        "{LEAST}nodeport_policy: consistent\nauto-host-endpoints: enabled\nfailsafe-inbound: [tcp:22, 'udp:10.0.0.0/8:53']\n\
+         failsafe_outbound: none\ndeny-action: Reject\n"
+    );
+    let layer = config(&["--auto-host-endpoints", "disabled"], &file).unwrap().options.layer;
+    assert_eq!(layer.node_ports, Some(NodePortPolicy::Consistent));
+    assert_eq!(layer.auto_host_endpoints, Some(Switch::Disabled));
+    assert_eq!(layer.failsafe_inbound.map(|ports| ports.len()), Some(2));
+    assert_eq!(layer.failsafe_outbound, Some(Vec::new()));
+    assert_eq!(layer.deny, Some(DenyAction::Reject));
+}
+
+#[test]
+fn a_wrong_failsafe_port_is_named() {
+    let error = config(&["--failsafe-inbound", "tcp:22,sctp:1"], LEAST).unwrap_err().to_string();
+    assert!(error.contains("--failsafe-inbound sctp:1"), "{error}");
 }
 
 #[test]
