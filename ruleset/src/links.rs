@@ -56,6 +56,14 @@ impl InterfacePrefix {
     }
 }
 
+/// The interface towards the network where links are assumed: `eth0`, or another name that no prefix of workload interfaces begins.
+pub(crate) fn uplink(prefixes: &[InterfacePrefix]) -> InterfaceName {
+    let usual = std::iter::once("eth0".to_owned());
+    let others = ('a'..='z').map(|letter| format!("{letter}uplink"));
+    let free = |name: &String| !prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
+    InterfaceName::new(usual.chain(others).find(free).unwrap_or_else(|| "uplink".to_owned()))
+}
+
 impl Default for InterfacePrefix {
     fn default() -> Self {
         Self(Self::DEFAULT.to_owned())

@@ -4,15 +4,21 @@
 //! told the final state only.
 //!
 //! Invariants:
-//! * [`Resolver::apply`] keeps two joins of labels and selectors current ([`matching`]): this node's endpoints with the subjects of all policies, and
-//!   the cluster's endpoints and network sets with the peers of the policies that are active here. It notes what that touches.
+//! * [`Resolver::apply`] keeps the joins of labels and selectors current ([`matching`]): this node's endpoints of pods and its host endpoints with the
+//!   subjects of all policies that can govern them, and the cluster's endpoints and network sets with the peers of the policies that are active here.
+//!   It notes what that touches.
 //! * [`Resolver::resolve`] renders the touched units again and replaces those that came out different. Policies become active and inactive here only, so
-//!   that a pod that comes and goes between two results costs no set.
+//!   that a pod that comes and goes between two results costs no set. What settings decide is decided here too, settings first.
 //! * A set that one policy stops using and another starts using in the same round is never dropped in between.
 //! * Tiers are what resources say. Those that exist without a resource are the sources' to add: a tier that is not there is last and denies.
+//! * Annotations that the settings do not permit have no effect, and the pod is enforced as if they were not there.
 
 mod address_set;
+mod consistent;
 mod endpoint;
+mod floating;
+mod front;
+mod host_endpoint;
 mod intake;
 mod label_index;
 mod labelled;
@@ -20,8 +26,12 @@ mod matching;
 mod member;
 mod policy;
 mod selector_index;
+mod service;
+mod settings;
 mod subject;
+mod surroundings;
 mod tier;
+mod unit;
 
 #[cfg(test)]
 mod tests;
@@ -35,15 +45,20 @@ use imbl::OrdMap;
 
 use address_set::AddressSets;
 use endpoint::LocalPods;
-use subject::{Subjects, Touched};
-use tier::{OrderedTiers, RankedPolicy};
+use floating::FloatingAddresses;
+use host_endpoint::{AutomaticHostEndpoints, HostEndpoints};
+use settings::NodeSettings;
+use subject::Subjects;
+use surroundings::Network;
+use tier::RankedPolicy;
 
 use crate::{
-    ir::{ActivePolicy, AddressSetKey, Endpoint, NodePolicy, Profile},
+    ir::{ActivePolicy, AddressSetKey, Endpoint, HostEndpoint, NodePolicy},
+    labels::Labels,
     links::InterfacePrefix,
-    name::{NamespaceName, NodeName, ObjectName, TierName},
-    policy::{Direction, PolicyKey, Tier},
-    resource::PodState,
+    name::{HostEndpointName, NamespaceName, NodeName, ObjectName, TierName},
+    policy::{PolicyKey, Tier},
+    resource::{Node, ResourceKey},
     settings::{Layer, Settings},
 };
 
@@ -51,19 +66,33 @@ use crate::{
 #[derive(Debug)]
 pub struct Resolver {
     node: NodeName,
+    nodes: BTreeMap<NodeName, Node>,
     pods: LocalPods,
+    hosts: HostEndpoints,
+    automatic: AutomaticHostEndpoints,
     namespaces: BTreeSet<NamespaceName>,
     tiers: BTreeMap<TierName, Tier>,
     policies: HashMap<PolicyKey, RankedPolicy>,
-    subjects: Subjects,
+    pod_subjects: Subjects<ObjectName>,
+    host_subjects: Subjects<HostEndpointName>,
+    floating: FloatingAddresses,
     address_sets: AddressSets,
-    /// Policies that changed since the last result, and endpoints that did other than by their policies.
-    changed: Touched,
+    settings: NodeSettings,
+    network: Network,
+    changed: Changed,
     /// The sets that each active policy holds.
     held: HashMap<PolicyKey, Vec<AddressSetKey>>,
     endpoints: OrdMap<ObjectName, Arc<Endpoint>>,
+    host_endpoints: OrdMap<HostEndpointName, Arc<HostEndpoint>>,
     active: OrdMap<PolicyKey, Arc<ActivePolicy>>,
-    settings: Arc<Settings>,
+}
+
+/// What changed since the last result: policies, and endpoints other than by their policies.
+#[derive(Debug, Default)]
+struct Changed {
+    policies: BTreeSet<PolicyKey>,
+    pods: BTreeSet<ObjectName>,
+    hosts: BTreeSet<HostEndpointName>,
 }
 
 impl Resolver {
@@ -71,90 +100,86 @@ impl Resolver {
     pub fn new(node: NodeName, prefixes: Vec<InterfacePrefix>) -> Self {
         Self {
             node,
-            pods: LocalPods::new(prefixes),
+            nodes: BTreeMap::new(),
+            pods: LocalPods::new(prefixes.clone()),
+            hosts: HostEndpoints::new(prefixes),
+            automatic: AutomaticHostEndpoints::default(),
             namespaces: BTreeSet::new(),
             tiers: BTreeMap::new(),
             policies: HashMap::new(),
-            subjects: Subjects::default(),
+            pod_subjects: Subjects::default(),
+            host_subjects: Subjects::default(),
+            floating: FloatingAddresses::default(),
             address_sets: AddressSets::default(),
-            changed: Touched::default(),
+            settings: NodeSettings::default(),
+            network: Network::default(),
+            changed: Changed::default(),
             held: HashMap::new(),
             endpoints: OrdMap::new(),
+            host_endpoints: OrdMap::new(),
             active: OrdMap::new(),
-            settings: Arc::default(),
         }
     }
 
     /// The same with a layer of settings of the agent's own, which is stronger than what any object says.
     #[must_use]
     pub fn with_layer(mut self, layer: &Layer) -> Self {
-        self.settings = Arc::new(layer.clone().settings());
+        self.settings.set_agent(layer);
         self
+    }
+
+    /// The host endpoints of this node that have no interface as of the last result, in no order that means anything.
+    pub fn idle_host_endpoints(&self) -> impl Iterator<Item = &HostEndpointName> {
+        self.hosts.idle()
     }
 
     /// The policy of the node after all events so far. Shares every unit that did not change with the previous result.
     pub fn resolve(&mut self) -> NodePolicy {
-        let touched = self.subjects.take_touched();
-        let changed = std::mem::take(&mut self.changed);
-        self.resolve_policies(&changed.policies, &touched.policies);
-        changed.pods.union(&touched.pods).for_each(|pod| self.resolve_endpoint(pod));
+        self.resolve_settings();
+        self.resolve_host_endpoints();
+        if self.network.resolve(self.nodes.values().flat_map(|node| node.addresses.iter().copied())) {
+            self.address_sets.set_hosts(&self.network.current().hosts);
+        }
+        self.resolve_units();
         NodePolicy {
             endpoints: self.endpoints.clone(),
             policies: self.active.clone(),
             address_sets: self.address_sets.resolve(),
-            host_endpoints: OrdMap::new(),
-            surroundings: Arc::default(),
-            settings: self.settings.clone(),
+            host_endpoints: self.host_endpoints.clone(),
+            surroundings: Arc::clone(self.network.current()),
+            settings: Arc::clone(self.settings.current()),
         }
     }
 
-    fn resolve_policies(&mut self, changed: &BTreeSet<PolicyKey>, touched: &BTreeSet<PolicyKey>) {
-        let mut released = Vec::new();
-        for key in changed.union(touched) {
-            let policy = self.policies.get(key).map(|ranked| &ranked.policy);
-            match policy.filter(|policy| self.subjects.selects_any(&policy.subject)) {
-                None => {
-                    released.extend(self.held.remove(key).unwrap_or_default());
-                    self.active.remove(key);
-                }
-                Some(_) if self.held.contains_key(key) && !changed.contains(key) => {}
-                Some(policy) => {
-                    let resolved = policy::resolve(policy);
-                    resolved.sets.iter().for_each(|(set, selector)| self.address_sets.acquire(set, selector));
-                    let sets = resolved.sets.into_keys().collect();
-                    released.extend(self.held.insert(key.clone(), sets).unwrap_or_default());
-                    put(&mut self.active, key, resolved.unit);
-                }
-            }
+    /// Makes the settings current, and notes what depends on those that changed.
+    fn resolve_settings(&mut self) {
+        let nothing = Labels::new();
+        let labels = self.nodes.get(&self.node).map_or(&nothing, |node| &node.labels);
+        let old = Arc::clone(self.settings.current());
+        self.settings.resolve(&self.node, labels);
+        let new: &Settings = self.settings.current();
+        if old.node_ports != new.node_ports {
+            self.changed.policies.extend(self.active.keys().cloned());
         }
-        released.iter().for_each(|set| self.address_sets.release(set));
+        if (old.source_spoofing, old.floating_addresses) != (new.source_spoofing, new.floating_addresses) {
+            self.changed.pods.extend(self.endpoints.keys().cloned());
+        }
     }
 
-    fn resolve_endpoint(&mut self, name: &ObjectName) {
-        let Some((pod, interface)) = self.pods.endpoint(name) else {
-            self.endpoints.remove(name);
-            return;
-        };
-        let profile = match pod.state {
-            PodState::Active if self.namespaces.contains(&name.namespace) => Profile::Allow,
-            PodState::Active | PodState::HostNetwork | PodState::Finished | PodState::Unintelligible => {
-                Profile::Deny
+    /// Finds the automatic host endpoints and the places of all.
+    fn resolve_host_endpoints(&mut self) {
+        let switch = self.settings.current().auto_host_endpoints;
+        for (node, automatic) in self.automatic.take_changes(switch, &self.nodes) {
+            let key = ResourceKey::Node(node.clone());
+            self.set_host_peer(key, automatic.as_ref());
+            if node == self.node {
+                self.hosts.set_automatic(automatic);
             }
-        };
-        let policies = self.subjects.policies(name).filter_map(|key| self.policies.get(key));
-        let tiers = OrderedTiers::new(policies, &self.tiers);
-        let endpoint = Endpoint {
-            pod: name.clone(),
-            interface: interface.clone(),
-            addresses: pod.addresses.iter().copied().collect(),
-            allowed_sources: BTreeSet::new(),
-            limits: pod.extras.limits,
-            dscp: pod.extras.dscp,
-            floating: BTreeMap::new(),
-            ingress: tiers.verdicts(Direction::Ingress, profile),
-            egress: tiers.verdicts(Direction::Egress, profile),
-        };
-        put(&mut self.endpoints, name, endpoint);
+        }
+        let own_addresses = self.nodes.get(&self.node).map_or(&[][..], |node| &node.addresses);
+        for name in self.hosts.place(own_addresses) {
+            self.refresh_host(name);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Address sets in use, and who is in them.
 
+mod service;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -12,15 +14,17 @@ use super::{
     matching::{Change, ItemId, Matching, SelectorSlot},
     member::{CountedMembers, Owner},
     put,
+    service::Services,
 };
 use crate::{
     ir::{AddressSet, AddressSetKey},
     labels::Labels,
+    name::ObjectName,
     resource::ResourceKey,
     selector::{Selector, SelectorId},
 };
 
-/// Every endpoint and network set of the cluster, and the address sets that active policies make of them.
+/// Every endpoint, network set and service of the cluster, and the address sets that active policies make of them.
 #[derive(Debug, Default)]
 pub(super) struct AddressSets {
     matching: Matching,
@@ -29,6 +33,11 @@ pub(super) struct AddressSets {
     slots: HashMap<SelectorId, SelectorSlot>,
     sets: HashMap<SelectorSlot, BTreeMap<AddressSetKey, UsedSet>>,
     stale: BTreeSet<SelectorSlot>,
+    /// The sets of fronts among them.
+    fronts: BTreeSet<(SelectorSlot, AddressSetKey)>,
+    services: Services,
+    service_sets: BTreeMap<ObjectName, BTreeMap<AddressSetKey, service::UsedServiceSet>>,
+    stale_services: BTreeSet<ObjectName>,
     units: OrdMap<AddressSetKey, Arc<AddressSet>>,
 }
 
@@ -41,7 +50,7 @@ struct UsedSet {
 }
 
 impl AddressSets {
-    /// The pod or network set now has these labels and parents and gives these members.
+    /// The endpoint or network set now has these labels and parents and gives these members.
     pub(super) fn set_owner(
         &mut self,
         key: ResourceKey,
@@ -57,7 +66,7 @@ impl AddressSets {
         self.take_in(&changes);
     }
 
-    /// There is no such pod or network set any more.
+    /// There is no such endpoint or network set any more.
     pub(super) fn remove_owner(&mut self, key: &ResourceKey) {
         let Some(id) = self.items.remove(key) else { return };
         let changes = self.matching.remove_item(id);
@@ -71,9 +80,12 @@ impl AddressSets {
         self.take_in(&changes);
     }
 
-    /// One more policy refers to a set; `selector` is the selector of its key.
-    pub(super) fn acquire(&mut self, key: &AddressSetKey, selector: &Selector) {
-        let Some(id) = key.selector() else { return };
+    /// One more policy refers to a set; `selector` is the selector of its key, if that has one.
+    pub(super) fn acquire(&mut self, key: &AddressSetKey, selector: Option<&Selector>) {
+        let (Some(id), Some(selector)) = (key.selector(), selector) else {
+            self.acquire_service(key);
+            return;
+        };
         let slot =
             *self.slots.entry(id.clone()).or_insert_with(|| self.matching.insert_selector(selector.clone()));
         let sets = self.sets.entry(slot).or_default();
@@ -81,9 +93,13 @@ impl AddressSets {
             set.users += 1;
             return;
         }
-        let mut members = CountedMembers::empty(key);
+        let Some(mut members) = CountedMembers::empty(key) else { return };
+        if let CountedMembers::Fronts(_) = members {
+            self.fronts.insert((slot, key.clone()));
+            self.services.keep_backends(true);
+        }
         for owner in self.matching.items(slot).filter_map(|id| self.owners.get(&id)) {
-            members.replace(&Owner::default(), owner);
+            members.replace(&Owner::default(), owner, &self.services);
         }
         sets.insert(key.clone(), UsedSet { users: 1, description: describe(key, selector), members });
         self.stale.insert(slot);
@@ -91,7 +107,10 @@ impl AddressSets {
 
     /// One policy less refers to a set.
     pub(super) fn release(&mut self, key: &AddressSetKey) {
-        let Some(id) = key.selector() else { return };
+        let Some(id) = key.selector() else {
+            self.release_service(key);
+            return;
+        };
         let Some(slot) = self.slots.get(id).copied() else { return };
         let Some(sets) = self.sets.get_mut(&slot) else { return };
         let Some(set) = sets.get_mut(key) else { return };
@@ -101,6 +120,8 @@ impl AddressSets {
         }
         sets.remove(key);
         self.units.remove(key);
+        self.fronts.remove(&(slot, key.clone()));
+        self.services.keep_backends(!self.fronts.is_empty());
         if sets.is_empty() {
             self.sets.remove(&slot);
             self.slots.remove(id);
@@ -117,6 +138,7 @@ impl AddressSets {
                 put(&mut self.units, key, unit);
             }
         }
+        self.resolve_services();
         self.units.clone()
     }
 
@@ -134,7 +156,8 @@ impl AddressSets {
     fn replace(&mut self, slot: SelectorSlot, old: &Owner, id: ItemId) {
         let Some(new) = self.owners.get(&id) else { return };
         if old != new {
-            self.sets.get_mut(&slot).into_iter().flatten().for_each(|(_, set)| set.members.replace(old, new));
+            let sets = self.sets.get_mut(&slot).into_iter().flatten();
+            sets.for_each(|(_, set)| set.members.replace(old, new, &self.services));
             self.stale.insert(slot);
         }
     }
@@ -142,24 +165,21 @@ impl AddressSets {
     fn withdraw(&mut self, slot: SelectorSlot, id: ItemId) {
         let Some(old) = self.owners.get(&id) else { return };
         let nothing = Owner::default();
-        self.sets
-            .get_mut(&slot)
-            .into_iter()
-            .flatten()
-            .for_each(|(_, set)| set.members.replace(old, &nothing));
+        let sets = self.sets.get_mut(&slot).into_iter().flatten();
+        sets.for_each(|(_, set)| set.members.replace(old, &nothing, &self.services));
         self.stale.insert(slot);
     }
 }
 
 fn describe(key: &AddressSetKey, selector: &Selector) -> Arc<str> {
     match key {
-        AddressSetKey::Selector(_) => Arc::clone(selector.canonical()),
         AddressSetKey::NamedPort { protocol: Some(protocol), port, .. } => {
             format!("{selector} port {port}/{protocol}").into()
         }
         AddressSetKey::NamedPort { protocol: None, port, .. } => format!("{selector} port {port}").into(),
         AddressSetKey::ServiceFronts { .. } => format!("services of {selector}").into(),
-        AddressSetKey::ServiceAddresses(service) => format!("endpoints of {service}").into(),
-        AddressSetKey::ServicePorts(service) => format!("ports of {service}").into(),
+        AddressSetKey::Selector(_) | AddressSetKey::ServiceAddresses(_) | AddressSetKey::ServicePorts(_) => {
+            Arc::clone(selector.canonical())
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 use imbl::OrdSet;
 use ipnet::IpNet;
 
+use super::{front::Fronts, service::Services};
 use crate::{
     address::{Family, PerFamily},
     ir::{AddressPort, AddressSetKey, Members},
@@ -27,8 +28,8 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// A pod: host prefixes, and the ports it names.
-    pub(super) fn of_pod(addresses: &[IpAddr], ports: Vec<NamedPort>) -> Self {
+    /// An endpoint: host prefixes, and the ports it names.
+    pub(super) fn of_endpoint(addresses: &[IpAddr], ports: Vec<NamedPort>) -> Self {
         Self { nets: addresses.iter().copied().map(IpNet::from).collect(), ports }
     }
 
@@ -37,9 +38,19 @@ impl Owner {
         Self { nets: nets.into_iter().collect(), ports: Vec::new() }
     }
 
-    fn address_ports(&self, protocol: Option<Protocol>, name: &PortName) -> BTreeSet<AddressPort> {
+    /// Its networks.
+    pub(super) fn nets(&self) -> &BTreeSet<IpNet> {
+        &self.nets
+    }
+
+    /// Its ports of one of these names, and of this protocol if one is given.
+    pub(super) fn address_ports(
+        &self,
+        protocol: Option<Protocol>,
+        names: &[PortName],
+    ) -> BTreeSet<AddressPort> {
         let wanted = |port: &&NamedPort| {
-            port.name == *name
+            names.contains(&port.name)
                 && port.protocol.has_ports()
                 && protocol.is_none_or(|wanted| port.protocol == wanted)
         };
@@ -51,36 +62,41 @@ impl Owner {
     }
 }
 
-/// The members of one set.
+/// The members of a set that a selector makes.
 #[derive(Debug)]
 pub(super) enum CountedMembers {
     /// Addresses and networks.
     Nets(Counted<IpNet>),
     /// The ports of this name, and of this protocol if one is given.
     AddressPorts(Option<Protocol>, PortName, Counted<AddressPort>),
+    /// Ports of services.
+    Fronts(Box<Fronts>),
 }
 
 impl CountedMembers {
-    /// No members, of the kind that the key asks for.
-    pub(super) fn empty(key: &AddressSetKey) -> Self {
+    /// No members, of the kind that the key asks for; none for a key without a selector.
+    pub(super) fn empty(key: &AddressSetKey) -> Option<Self> {
         match key {
-            AddressSetKey::Selector(_) => Self::Nets(Counted::default()),
+            AddressSetKey::Selector(_) => Some(Self::Nets(Counted::default())),
             AddressSetKey::NamedPort { protocol, port, .. } => {
-                Self::AddressPorts(*protocol, port.clone(), Counted::default())
+                Some(Self::AddressPorts(*protocol, port.clone(), Counted::default()))
             }
-            AddressSetKey::ServiceAddresses(_)
-            | AddressSetKey::ServicePorts(_)
-            | AddressSetKey::ServiceFronts { .. } => Self::Nets(Counted::default()),
+            AddressSetKey::ServiceFronts { protocol, ports, named_ports, .. } => {
+                Some(Self::Fronts(Box::new(Fronts::new(*protocol, ports.clone(), named_ports.clone()))))
+            }
+            AddressSetKey::ServiceAddresses(_) | AddressSetKey::ServicePorts(_) => None,
         }
     }
 
     /// An owner that gave `old` gives `new` from now on.
-    pub(super) fn replace(&mut self, old: &Owner, new: &Owner) {
+    pub(super) fn replace(&mut self, old: &Owner, new: &Owner, services: &Services) {
         match self {
-            Self::Nets(members) => members.replace(&old.nets, &new.nets),
+            Self::Nets(members) => drop(members.replace(&old.nets, &new.nets)),
             Self::AddressPorts(protocol, name, members) => {
-                members.replace(&old.address_ports(*protocol, name), &new.address_ports(*protocol, name));
+                let ports = |owner: &Owner| owner.address_ports(*protocol, std::slice::from_ref(name));
+                members.replace(&ports(old), &ports(new));
             }
+            Self::Fronts(fronts) => fronts.replace(old, new, services),
         }
     }
 
@@ -89,6 +105,7 @@ impl CountedMembers {
         match self {
             Self::Nets(members) => Members::Nets(members.present.clone()),
             Self::AddressPorts(_, _, members) => Members::AddressPorts(members.present.clone()),
+            Self::Fronts(fronts) => Members::AddressPorts(fronts.members().present.clone()),
         }
     }
 }
@@ -108,25 +125,47 @@ impl<T: Clone + Ord> Default for Counted<T> {
 }
 
 impl<T: Member> Counted<T> {
-    fn replace(&mut self, old: &BTreeSet<T>, new: &BTreeSet<T>) {
-        new.difference(old).for_each(|member| self.insert(*member));
-        old.difference(new).for_each(|member| self.remove(member));
+    /// An owner that gave `old` gives `new` from now on. Returns what is a member now and was none, and what was one and is none now.
+    pub(super) fn replace(&mut self, old: &BTreeSet<T>, new: &BTreeSet<T>) -> Vec<T> {
+        let mut changed: Vec<T> =
+            new.difference(old).copied().filter(|member| self.insert(*member)).collect();
+        changed.extend(old.difference(new).copied().filter(|member| self.remove(member)));
+        changed
     }
 
-    fn insert(&mut self, member: T) {
+    /// The members as they are now.
+    pub(super) fn present(&self) -> &PerFamily<OrdSet<T>> {
+        &self.present
+    }
+
+    /// Whether this is a member.
+    pub(super) fn contains(&self, member: &T) -> bool {
+        self.present.get(member.family()).contains(member)
+    }
+
+    /// One more owner. Tells whether the member is new.
+    fn insert(&mut self, member: T) -> bool {
         let present = self.present.get_mut(member.family());
         if present.contains(&member) {
             *self.further_owners.entry(member).or_default() += 1;
-        } else {
-            present.insert(member);
+            return false;
         }
+        present.insert(member);
+        true
     }
 
-    fn remove(&mut self, member: &T) {
+    /// One owner less. Tells whether it was the last.
+    fn remove(&mut self, member: &T) -> bool {
         match self.further_owners.get_mut(member) {
-            Some(1) => drop(self.further_owners.remove(member)),
-            Some(count) => *count -= 1,
-            None => drop(self.present.get_mut(member.family()).remove(member)),
+            Some(1) => {
+                self.further_owners.remove(member);
+                false
+            }
+            Some(count) => {
+                *count -= 1;
+                false
+            }
+            None => self.present.get_mut(member.family()).remove(member).is_some(),
         }
     }
 }

@@ -1,48 +1,64 @@
 //! A policy's selectors become references to address sets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::consistent;
 use crate::{
     ir::{ActivePolicy, AddressSetKey, DestinationView, Entity, Rule, SubjectKind},
     policy::{self, Direction, Policy},
     port::{Port, PortRange},
     protocol::Protocol,
     selector::Selector,
+    settings::NodePortPolicy,
 };
 
-/// A policy whose peers are address sets, and the selectors of these sets.
+/// Sets that a policy refers to, each with the selector of its key, if that has one.
+pub(super) type Sets = BTreeMap<AddressSetKey, Option<Selector>>;
+
+/// A policy whose peers are address sets.
 #[derive(Debug)]
 pub(super) struct ResolvedPolicy {
     /// The policy.
     pub(super) unit: ActivePolicy,
-    /// The sets that it refers to, each with the selector of its key.
-    pub(super) sets: BTreeMap<AddressSetKey, Selector>,
+    /// The sets that it refers to.
+    pub(super) sets: Sets,
 }
 
-/// Replaces selectors by sets.
-pub(super) fn resolve(policy: &Policy) -> ResolvedPolicy {
-    let mut sets = BTreeMap::new();
+/// Replaces selectors and services by sets. `subjects` says whom the policy governs here.
+pub(super) fn resolve(
+    policy: &Policy,
+    subjects: BTreeSet<SubjectKind>,
+    node_ports: NodePortPolicy,
+) -> ResolvedPolicy {
+    let mut sets = Sets::new();
     let mut rules = |direction| {
-        let rules = policy.rules(direction).iter();
-        rules.map(|rule| resolve_rule(rule, direction, &policy.subject, &mut sets)).collect()
+        let companions = match (direction, node_ports) {
+            (Direction::Egress, NodePortPolicy::Consistent) => subjects.contains(&SubjectKind::Pod),
+            (Direction::Ingress, _) | (Direction::Egress, NodePortPolicy::Standard) => false,
+        };
+        let mut resolved = Vec::new();
+        for rule in policy.rules(direction) {
+            resolved.push(resolve_rule(rule, direction, &policy.subject, &mut sets));
+            if companions && let Some(last) = resolved.last() {
+                let (receivers, _) = fold(&rule.destination);
+                resolved.extend(consistent::companion(rule, last, receivers.as_ref(), &mut sets));
+            }
+        }
+        resolved
     };
+    let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
     let unit = ActivePolicy {
         key: policy.key.clone(),
         tier: policy.tier.clone(),
         directions: policy.directions.clone(),
-        subjects: [SubjectKind::Pod].into(),
-        ingress: rules(Direction::Ingress),
-        egress: rules(Direction::Egress),
+        subjects,
+        ingress,
+        egress,
     };
     ResolvedPolicy { unit, sets }
 }
 
-fn resolve_rule(
-    rule: &policy::Rule,
-    direction: Direction,
-    subject: &Selector,
-    sets: &mut BTreeMap<AddressSetKey, Selector>,
-) -> Rule {
+fn resolve_rule(rule: &policy::Rule, direction: Direction, subject: &Selector, sets: &mut Sets) -> Rule {
     let all = Selector::all();
     // The end that is the policy's own subject needs no ports of anybody else.
     let (of_source, of_destination) = match direction {
@@ -51,13 +67,29 @@ fn resolve_rule(
     };
     let mut resolve =
         |entity, ports_of| Resolution { protocol: rule.traffic.protocol, ports_of, sets }.entity(entity);
+    let (mut source, mut destination) =
+        (resolve(&rule.source, of_source), resolve(&rule.destination, of_destination));
+    // Of a sender its port says nothing about the service.
+    let of_sender = rule.source.service.clone().map(AddressSetKey::ServiceAddresses);
+    let of_receiver = rule.destination.service.clone().map(AddressSetKey::ServicePorts);
+    sets.extend(of_sender.iter().chain(&of_receiver).map(|key| (key.clone(), None)));
+    source.sets.extend(of_sender);
+    destination.named_ports.extend(of_receiver);
     Rule {
         action: rule.action,
         index: rule.index,
         traffic: rule.traffic.clone(),
-        source: resolve(&rule.source, of_source),
-        destination: resolve(&rule.destination, of_destination),
+        source,
+        destination,
         view: DestinationView::Current,
+    }
+}
+
+/// The endpoints that an end is among, and those that it is not. Where both are given, one selector takes the place of two.
+fn fold(entity: &policy::Entity) -> (Option<Selector>, Option<Selector>) {
+    match (&entity.selector, &entity.not_selector) {
+        (Some(selector), Some(not)) => (Some(selector.clone().and(not.clone().negated())), None),
+        (selector, not) => (selector.clone(), not.clone()),
     }
 }
 
@@ -67,16 +99,12 @@ struct Resolution<'a> {
     protocol: Option<Protocol>,
     /// Whose named ports are meant where the rule does not say.
     ports_of: &'a Selector,
-    sets: &'a mut BTreeMap<AddressSetKey, Selector>,
+    sets: &'a mut Sets,
 }
 
 impl Resolution<'_> {
     fn entity(&mut self, entity: &policy::Entity) -> Entity {
-        // Where both are given, one set takes the place of two.
-        let (positive, negative) = match (&entity.selector, &entity.not_selector) {
-            (Some(selector), Some(not)) => (Some(selector.clone().and(not.clone().negated())), None),
-            (selector, not) => (selector.clone(), not.clone()),
-        };
+        let (positive, negative) = fold(entity);
         let ports_of = positive.as_ref().unwrap_or(self.ports_of).clone();
         let ports = numbers(&entity.ports);
         let named_ports = self.named(&entity.ports, &ports_of);
@@ -96,7 +124,7 @@ impl Resolution<'_> {
 
     fn plain(&mut self, selector: Selector) -> AddressSetKey {
         let key = AddressSetKey::Selector(selector.id());
-        self.sets.insert(key.clone(), selector);
+        self.sets.insert(key.clone(), Some(selector));
         key
     }
 
@@ -112,7 +140,7 @@ impl Resolution<'_> {
                 port: port.clone(),
             })
             .collect();
-        self.sets.extend(keys.iter().map(|key| (key.clone(), of.clone())));
+        self.sets.extend(keys.iter().map(|key| (key.clone(), Some(of.clone()))));
         keys
     }
 }

@@ -1,6 +1,12 @@
 //! Which policies govern which endpoints of this node.
+//!
+//! Endpoints of pods and host endpoints are two indexes. Each holds only the policies that can govern its kind, so that no selector, whatever it says,
+//! reaches beyond what its policy is for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
 
 use super::{
     labelled::Parent,
@@ -8,46 +14,64 @@ use super::{
 };
 use crate::{
     labels::Labels,
-    name::ObjectName,
     policy::PolicyKey,
     selector::{Selector, SelectorId},
 };
 
-/// The endpoints of this node against the subjects of all policies.
-#[derive(Debug, Default)]
-pub(super) struct Subjects {
+/// The endpoints of this node of one kind, by name, against the subjects of all policies that can govern them.
+#[derive(Debug)]
+pub(super) struct Subjects<Name> {
     matching: Matching,
-    items: HashMap<ObjectName, ItemId>,
-    pods: HashMap<ItemId, ObjectName>,
+    items: HashMap<Name, ItemId>,
+    names: HashMap<ItemId, Name>,
     slots: HashMap<SelectorId, SelectorSlot>,
     policies: HashMap<SelectorSlot, BTreeSet<PolicyKey>>,
-    touched: Touched,
+    touched: Touched<Name>,
 }
 
 /// What may have changed since the last time it was asked for.
-#[derive(Debug, Default)]
-pub(super) struct Touched {
+#[derive(Debug)]
+pub(super) struct Touched<Name> {
     /// Endpoints whose policies, or whose order of policies, changed.
-    pub(super) pods: BTreeSet<ObjectName>,
+    pub(super) endpoints: BTreeSet<Name>,
     /// Policies that gained or lost an endpoint.
     pub(super) policies: BTreeSet<PolicyKey>,
 }
 
-impl Subjects {
+impl<Name> Default for Subjects<Name> {
+    fn default() -> Self {
+        Self {
+            matching: Matching::default(),
+            items: HashMap::new(),
+            names: HashMap::new(),
+            slots: HashMap::new(),
+            policies: HashMap::new(),
+            touched: Touched::default(),
+        }
+    }
+}
+
+impl<Name> Default for Touched<Name> {
+    fn default() -> Self {
+        Self { endpoints: BTreeSet::new(), policies: BTreeSet::new() }
+    }
+}
+
+impl<Name: Clone + Ord + Hash> Subjects<Name> {
     /// The endpoint now has these labels and parents.
-    pub(super) fn set_pod(&mut self, pod: &ObjectName, labels: &Labels, parents: Vec<Parent>) {
-        let id = *self.items.entry(pod.clone()).or_insert_with(|| self.matching.new_item());
-        self.pods.insert(id, pod.clone());
+    pub(super) fn set_endpoint(&mut self, name: &Name, labels: &Labels, parents: Vec<Parent>) {
+        let id = *self.items.entry(name.clone()).or_insert_with(|| self.matching.new_item());
+        self.names.insert(id, name.clone());
         let changes = self.matching.set_item(id, labels, parents);
         self.touch(&changes);
     }
 
     /// There is no such endpoint any more.
-    pub(super) fn remove_pod(&mut self, pod: &ObjectName) {
-        let Some(id) = self.items.remove(pod) else { return };
+    pub(super) fn remove_endpoint(&mut self, name: &Name) {
+        let Some(id) = self.items.remove(name) else { return };
         let changes = self.matching.remove_item(id);
         self.touch(&changes);
-        self.pods.remove(&id);
+        self.names.remove(&id);
     }
 
     /// The parent now has these labels; `None` if it does not exist.
@@ -57,16 +81,16 @@ impl Subjects {
     }
 
     /// A policy has this subject from now on.
-    pub(super) fn insert_policy(&mut self, key: &PolicyKey, subject: &Selector) {
+    fn insert_policy(&mut self, key: &PolicyKey, subject: &Selector) {
         let slot =
             *self.slots.entry(subject.id()).or_insert_with(|| self.matching.insert_selector(subject.clone()));
         self.policies.entry(slot).or_default().insert(key.clone());
-        self.touch_pods(subject);
+        self.touch_endpoints(subject);
     }
 
     /// A policy does not have this subject any more.
-    pub(super) fn remove_policy(&mut self, key: &PolicyKey, subject: &Selector) {
-        self.touch_pods(subject);
+    fn remove_policy(&mut self, key: &PolicyKey, subject: &Selector) {
+        self.touch_endpoints(subject);
         let id = subject.id();
         let Some(slot) = self.slots.get(&id).copied() else { return };
         let Some(policies) = self.policies.get_mut(&slot) else { return };
@@ -79,32 +103,47 @@ impl Subjects {
     }
 
     /// What policies say of their place has changed for the endpoints of this subject.
-    pub(super) fn touch_pods(&mut self, subject: &Selector) {
+    pub(super) fn touch_endpoints(&mut self, subject: &Selector) {
         let Some(slot) = self.slots.get(&subject.id()) else { return };
-        let pods = self.matching.items(*slot).filter_map(|id| self.pods.get(&id));
-        self.touched.pods.extend(pods.cloned());
+        let names = self.matching.items(*slot).filter_map(|id| self.names.get(&id));
+        self.touched.endpoints.extend(names.cloned());
     }
 
     /// What was touched since this was last called.
-    pub(super) fn take_touched(&mut self) -> Touched {
+    pub(super) fn take_touched(&mut self) -> Touched<Name> {
         std::mem::take(&mut self.touched)
     }
 
     /// The policies that select an endpoint, in no order that means anything.
-    pub(super) fn policies(&self, pod: &ObjectName) -> impl Iterator<Item = &PolicyKey> {
-        let slots = self.items.get(pod).into_iter().flat_map(|id| self.matching.selectors(*id));
+    pub(super) fn policies(&self, name: &Name) -> impl Iterator<Item = &PolicyKey> {
+        let slots = self.items.get(name).into_iter().flat_map(|id| self.matching.selectors(*id));
         slots.filter_map(|slot| self.policies.get(&slot)).flatten()
     }
 
-    /// Whether a subject selects any endpoint.
-    pub(super) fn selects_any(&self, subject: &Selector) -> bool {
-        self.slots.get(&subject.id()).is_some_and(|slot| self.matching.items(*slot).next().is_some())
+    /// Whether a policy selects any endpoint by this subject, which is its own.
+    pub(super) fn selects_any(&self, policy: &PolicyKey, subject: &Selector) -> bool {
+        let Some(slot) = self.slots.get(&subject.id()) else { return false };
+        let is_here = self.policies.get(slot).is_some_and(|policies| policies.contains(policy));
+        is_here && self.matching.items(*slot).next().is_some()
+    }
+
+    /// A policy that had `old` as its subject has `new`; `None` where it does not belong here.
+    pub(super) fn replace_policy(&mut self, key: &PolicyKey, old: Option<&Selector>, new: Option<&Selector>) {
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.remove_policy(key, old);
+        }
+        if let Some(new) = new {
+            self.insert_policy(key, new);
+        }
     }
 
     fn touch(&mut self, changes: &[Change]) {
         for change in changes {
             let (Change::Gained(slot, id) | Change::Lost(slot, id)) = change;
-            self.touched.pods.extend(self.pods.get(id).cloned());
+            self.touched.endpoints.extend(self.names.get(id).cloned());
             self.touched.policies.extend(self.policies.get(slot).into_iter().flatten().cloned());
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    ir::{Profile, TierStep, Verdicts},
+    ir::{SubjectKind, TierStep},
     name::TierName,
     policy::{Direction, Order, Policy, Tier, TierAction},
 };
@@ -26,9 +26,17 @@ impl RankedPolicy {
         (self.policy.order, &self.tie_break)
     }
 
+    /// Whether it can govern endpoints of a kind. A namespace has no host endpoints, whatever labels a host endpoint bears.
+    pub(super) fn can_govern(&self, kind: SubjectKind) -> bool {
+        match kind {
+            SubjectKind::Pod => self.policy.stage.governs_pods(),
+            SubjectKind::Host => self.policy.key.namespace.is_none(),
+        }
+    }
+
     /// Whether two versions of a policy stand in the same place of the same tiers.
     pub(super) fn stands_where(&self, other: &Self) -> bool {
-        let place = |ranked: &Self| (ranked.policy.tier.clone(), ranked.policy.order);
+        let place = |ranked: &Self| (ranked.policy.tier.clone(), ranked.policy.order, ranked.policy.stage);
         place(self) == place(other) && self.policy.directions == other.policy.directions
     }
 }
@@ -71,13 +79,19 @@ impl<'a> OrderedTiers<'a> {
         Self { tiers }
     }
 
-    /// What decides about a direction.
-    pub(super) fn verdicts(&self, direction: Direction, profile: Profile) -> Verdicts {
+    /// The tiers that govern a direction.
+    pub(super) fn steps(&self, direction: Direction) -> Vec<TierStep> {
         let step = |(tier, end, policies): &(&TierName, TierAction, Vec<&RankedPolicy>)| {
             let governing = policies.iter().filter(|ranked| ranked.policy.directions.contains(&direction));
             let policies: Vec<_> = governing.map(|ranked| ranked.policy.key.clone()).collect();
             (!policies.is_empty()).then(|| TierStep { tier: (*tier).clone(), policies, end: *end })
         };
-        Verdicts { tiers: self.tiers.iter().filter_map(step).collect(), profile }
+        self.tiers.iter().filter_map(step).collect()
+    }
+
+    /// The same, each of which passes at its end.
+    pub(super) fn passing_steps(&self, direction: Direction) -> Vec<TierStep> {
+        let steps = self.steps(direction).into_iter();
+        steps.map(|step| TierStep { end: TierAction::Pass, ..step }).collect()
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     evaluate::evaluate,
     event::Event,
     ir::NodePolicy,
-    links::InterfacePrefix,
+    links::{InterfacePrefix, uplink},
     name::{InterfaceName, NodeName, ObjectName},
     nft::{Hook, Ruleset},
     packet::{Packet, Tracking},
@@ -78,12 +78,4 @@ impl Node {
         let endpoint = self.policy.endpoints.get(pod);
         Some(endpoint.map_or_else(|| self.prefix.interface_of(pod), |endpoint| endpoint.interface.clone()))
     }
-}
-
-/// An interface towards the network: any name that no prefix of workload interfaces begins.
-fn uplink(prefixes: &[InterfacePrefix]) -> InterfaceName {
-    let usual = std::iter::once("eth0".to_owned());
-    let others = ('a'..='z').map(|letter| format!("{letter}uplink"));
-    let free = |name: &String| !prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
-    InterfaceName::new(usual.chain(others).find(free).unwrap_or_else(|| "uplink".to_owned()))
 }

@@ -1,0 +1,95 @@
+//! Pods of this node.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use super::{World, inherit_account, inherit_namespace};
+use crate::{
+    ir::{Endpoint, Profile, Verdicts},
+    labels::Labels,
+    name::{InterfaceName, ObjectName},
+    policy::{Direction, Policy},
+    resource::{Pod, PodState, ResourceKey},
+    settings::Switch,
+    store::Store,
+};
+
+pub(super) fn is_active(pod: &Pod) -> bool {
+    pod.state == PodState::Active
+}
+
+pub(super) fn labels(store: &Store, pod: &Pod) -> Labels {
+    let namespace = pod.name.namespace.as_str();
+    let mut effective = pod.labels.clone();
+    inherit_namespace(store, &mut effective, namespace);
+    if let Some(account) = &pod.service_account {
+        inherit_account(store, &mut effective, ObjectName::new(namespace, account.clone()));
+    }
+    effective
+}
+
+/// The pods that have an interface of their own here.
+pub(super) fn endpoints(world: World<'_>) -> Vec<(&Pod, InterfaceName)> {
+    let links = world.store.links();
+    let interface = |pod: &Pod| links.interface_of(&pod.name, &pod.addresses, world.prefixes);
+    let is_named_after = |pod: &Pod, interface: &InterfaceName| {
+        world.prefixes.iter().any(|prefix| prefix.interface_of(&pod.name) == *interface)
+    };
+    let is_here = |pod: &&Pod| {
+        let has_interface = matches!(pod.state, PodState::Active | PodState::Unintelligible);
+        pod.node.as_ref() == Some(world.node) && has_interface
+    };
+    let mut here: Vec<&Pod> = world.pods().filter(is_here).collect();
+    // Those whose interface bears their name come first.
+    here.sort_by_key(|pod| !interface(pod).is_some_and(|interface| is_named_after(pod, &interface)));
+    let mut taken = BTreeSet::new();
+    let claims = here.into_iter().filter_map(|pod| Some((pod, interface(pod)?)));
+    claims.filter(|(_, interface)| taken.insert(interface.clone())).collect()
+}
+
+/// The endpoint of a pod; `all` are those of the node.
+pub(super) fn endpoint(
+    world: World<'_>,
+    pod: &Pod,
+    interface: InterfaceName,
+    all: &[(&Pod, InterfaceName)],
+) -> Endpoint {
+    let namespace = world.store.get(&ResourceKey::Namespace(pod.name.namespace.clone()));
+    let profile = if is_active(pod) && namespace.is_some() { Profile::Allow } else { Profile::Deny };
+    let verdicts = |direction| {
+        let governing: Vec<&Policy> =
+            world.policies().filter(|policy| world.selects_pod(policy, pod)).collect();
+        Verdicts { tiers: world.steps(governing, direction), profile }
+    };
+    let is_first = |floating: &IpAddr| {
+        let claimants = all.iter().filter(|(other, _)| own_address(other, floating).is_some());
+        claimants.map(|(other, _)| &other.name).min() == Some(&pod.name)
+    };
+    let floating = pod.extras.floating.iter().filter(|floating| is_first(floating));
+    let permitted = |switch: Switch| switch == Switch::Enabled;
+    Endpoint {
+        pod: pod.name.clone(),
+        interface,
+        addresses: pod.addresses.iter().copied().collect(),
+        allowed_sources: pod
+            .extras
+            .allowed_sources
+            .iter()
+            .filter(|_| permitted(world.settings.source_spoofing))
+            .copied()
+            .collect(),
+        limits: pod.extras.limits,
+        dscp: pod.extras.dscp,
+        floating: floating
+            .filter(|_| permitted(world.settings.floating_addresses))
+            .map(|floating| (*floating, own_address(pod, floating).unwrap()))
+            .collect(),
+        ingress: verdicts(Direction::Ingress),
+        egress: verdicts(Direction::Egress),
+    }
+}
+
+/// The pod's own address to which a floating one that it claims leads.
+fn own_address(pod: &Pod, floating: &IpAddr) -> Option<IpAddr> {
+    let claims = is_active(pod) && pod.extras.floating.contains(floating);
+    pod.addresses.iter().copied().find(|own| claims && own.is_ipv4() == floating.is_ipv4())
+}
