@@ -29,7 +29,7 @@ fn failsafes(ports: &[&str]) -> Option<Vec<Failsafe>> {
 }
 
 #[test]
-fn every_setting_has_its_field() {
+fn every_setting_of_policy_has_its_field() {
     let none = Layer::default;
     for (spec, expected) in [
         ("{}", none()),
@@ -69,6 +69,15 @@ fn every_setting_has_its_field() {
         ),
         ("{logActionRateLimit: 9999/day}", Layer { log_rate: Some(Some((9999, RateUnit::Day))), ..none() }),
         ("{logActionRateLimitBurst: 7}", Layer { log_burst: Some(7), ..none() }),
+    ] {
+        assert_eq!(layer(spec), (expected, vec![]), "{spec}");
+    }
+}
+
+#[test]
+fn every_setting_of_encapsulation_translation_and_addresses_has_its_field() {
+    let none = Layer::default;
+    for (spec, expected) in [
         (
             "{allowVXLANPacketsFromWorkloads: true}",
             Layer { vxlan_from_workloads: Some(Switch::Enabled), ..none() },
@@ -157,45 +166,11 @@ fn a_value_that_is_not_understood_costs_its_field_and_falls_to_the_closed_side()
             vec!["floatingIPs: Any", "floatingIPs: true"],
             Layer { floating_addresses: Some(Switch::Disabled), ..none() },
         ),
-        (
-            vec![
-                "failsafeInboundHostPorts: tcp:22",
-                "failsafeInboundHostPorts: [22]",
-                "failsafeInboundHostPorts: [{protocol: tcp, port: 22}, {protocol: tcp}]",
-                "failsafeInboundHostPorts: [{port: 22}]",
-                "failsafeInboundHostPorts: [{protocol: sctp, port: 22}]",
-                "failsafeOutboundHostPorts: [{protocol: tcp, port: 0}]",
-                "failsafeOutboundHostPorts: [{protocol: tcp, port: 22, net: x}]",
-                "failsafeOutboundHostPorts: [{protocol: tcp, port: 22, cidr: 10.0.0.0/8}]",
-                "logPrefix: 5",
-                "logPrefix: \"a\\nb\"",
-                "logActionRateLimit: 100",
-                "logActionRateLimit: 100/week",
-                "logActionRateLimit: 0/second",
-                "logActionRateLimit: 007/second",
-                "logActionRateLimit: 10000/second",
-                "logActionRateLimit: +1/second",
-                "logActionRateLimitBurst: 0",
-                "logActionRateLimitBurst: '5'",
-                "logActionRateLimitBurst: 10000",
-                "vxlanPort: 0",
-                "vxlanPort: '4789'",
-                "natOutgoingAddress: 'fd00::1'",
-                "natOutgoingAddress: x",
-                "natPortRange: 0:5",
-                "natPortRange: web",
-                "natPortRange: '9:8'",
-            ],
-            none(),
-        ),
     ] {
         for value in values {
             let field = value.split(':').next().unwrap();
-            let (found, findings) = layer(&format!("{{{value}, vxlanPort: 4789}}").replace(
-                &format!("{{vxlanPort: {}, vxlanPort: 4789}}", value.trim_start_matches("vxlanPort: ")),
-                &format!("{{{value}}}"),
-            ));
-            let expected = Layer { vxlan_port: (field != "vxlanPort").then_some(4789), ..expected.clone() };
+            let (found, findings) = layer(&format!("{{{value}, externalNodesList: []}}"));
+            let expected = Layer { external_nodes: Some(Vec::new()), ..expected.clone() };
             assert_eq!((found, findings.len()), (expected, 1), "{value}: {findings:?}");
             assert!(
                 places(&findings)[0].starts_with(&format!("error spec.{field}")),
@@ -209,6 +184,44 @@ fn a_value_that_is_not_understood_costs_its_field_and_falls_to_the_closed_side()
         (1, vec!["error spec.externalNodesList[0]".into()])
     );
     assert_eq!(layer("x").0, none());
+}
+
+#[test]
+fn a_value_without_a_closed_side_counts_as_not_given() {
+    for value in [
+        "failsafeInboundHostPorts: tcp:22",
+        "failsafeInboundHostPorts: [22]",
+        "failsafeInboundHostPorts: [{protocol: tcp, port: 22}, {protocol: tcp}]",
+        "failsafeInboundHostPorts: [{port: 22}]",
+        "failsafeInboundHostPorts: [{protocol: sctp, port: 22}]",
+        "failsafeOutboundHostPorts: [{protocol: tcp, port: 0}]",
+        "failsafeOutboundHostPorts: [{protocol: tcp, port: 22, net: x}]",
+        "failsafeOutboundHostPorts: [{protocol: tcp, port: 22, cidr: 10.0.0.0/8}]",
+        "logPrefix: 5",
+        "logPrefix: \"a\\nb\"",
+        "logActionRateLimit: 100",
+        "logActionRateLimit: 100/week",
+        "logActionRateLimit: 0/second",
+        "logActionRateLimit: 007/second",
+        "logActionRateLimit: 10000/second",
+        "logActionRateLimit: +1/second",
+        "logActionRateLimitBurst: 0",
+        "logActionRateLimitBurst: '5'",
+        "logActionRateLimitBurst: 10000",
+        "vxlanPort: 0",
+        "vxlanPort: '4789'",
+        "natOutgoingAddress: 'fd00::1'",
+        "natOutgoingAddress: x",
+        "natPortRange: 0:5",
+        "natPortRange: web",
+        "natPortRange: '9:8'",
+    ] {
+        let field = value.split(':').next().unwrap();
+        let (found, findings) = layer(&format!("{{{value}, externalNodesList: []}}"));
+        assert_eq!(found, Layer { external_nodes: Some(Vec::new()), ..Layer::default() }, "{value}");
+        assert_eq!(findings.len(), 1, "{value}: {findings:?}");
+        assert!(places(&findings)[0].starts_with(&format!("error spec.{field}")), "{value}: {findings:?}");
+    }
 }
 
 #[test]

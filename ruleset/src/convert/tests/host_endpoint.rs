@@ -5,9 +5,9 @@ use crate::resource::{HostEndpoint, HostEndpointState, HostInterface, Resource};
 
 fn host_endpoint(metadata: &str, spec: &str) -> (Option<HostEndpoint>, Vec<String>) {
     let (resources, findings) = read(&calico("HostEndpoint", metadata, &format!("spec: {spec}")));
-    let endpoint = resources.into_iter().next().map(|resource| match resource {
-        Resource::HostEndpoint(endpoint) => endpoint,
-        other => panic!("{other:?}"),
+    let endpoint = resources.into_iter().next().map(|resource| {
+        let Resource::HostEndpoint(endpoint) = resource else { panic!("{resource:?}") };
+        endpoint
     });
     (endpoint, findings)
 }
