@@ -16,7 +16,7 @@ mod vocabulary;
 use serde_json::Value;
 
 pub use self::{rng::Rng, shrink::shrink};
-use crate::flow::Flow;
+use crate::{flow::Flow, reference::Reference};
 
 /// Whether the generator may write what cannot be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,5 +57,11 @@ impl Universe {
         objects.extend(policies::generate(&mut rng, &mut vocabulary, Validity::Valid));
         let flows = (0..flows).map(|_| flows::through_nodes(&mut rng, &vocabulary)).collect();
         Self { objects, flows, is_consistent: rng.chance(40) }
+    }
+
+    /// The reference model of such objects, with the settings of this universe.
+    pub fn reference(&self, objects: &[Value]) -> Reference {
+        let reference = Reference::new(objects);
+        if self.is_consistent { reference.with_consistent_node_ports() } else { reference }
     }
 }

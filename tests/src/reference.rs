@@ -124,7 +124,11 @@ impl Reference {
     /// The flow's first packet and where it comes from: a node and how it gets there, or nothing if it crosses no node.
     pub fn beginning<'a>(&'a self, flow: &'a Flow) -> Result<(Option<(&'a str, Entry<'a>)>, Packet), String> {
         let from = End::of(&flow.from, &self.world)?;
-        let packet = packet(flow, &from, &End::of(&flow.to, &self.world)?)?;
+        let to = End::of(&flow.to, &self.world)?;
+        let packet = packet(flow, &from, &to)?;
+        if is_itself(&from, &to) {
+            return Ok((None, packet));
+        }
         Ok((self.entrance(flow, &from, &packet), packet))
     }
 
