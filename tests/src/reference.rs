@@ -97,8 +97,8 @@ impl Reference {
         })
     }
 
-    /// Whether there is a packet to ask about: both peers are known and have an address of the family, and kube-proxy leaves no doubt about where it
-    /// goes. Without one, some questions still have an answer.
+    /// Whether there is a packet to ask about: both peers are known and have an address of the family, kube-proxy leaves no doubt about where it goes, and
+    /// it is nothing that a node says to itself. Without one, some questions still have an answer.
     pub fn is_askable(&self, flow: &Flow) -> bool {
         let ends =
             End::of(&flow.from, &self.world).and_then(|from| Ok((from, End::of(&flow.to, &self.world)?)));
@@ -111,7 +111,7 @@ impl Reference {
         self.follow(flow, reading).map(|(verdict, _)| verdict)
     }
 
-    /// The address at which the packet arrives if nobody drops it.
+    /// The address at which the packet arrives if nobody drops it. An error for what a node says to itself: nothing of it comes in or goes out.
     pub fn destination(&self, flow: &Flow) -> Result<IpAddr, String> {
         self.follow(flow, Reading::Least)?.1.ok_or_else(|| "it never leaves".to_owned())
     }
@@ -162,19 +162,18 @@ impl Reference {
             agent: self.agent,
             reading,
             decisions: Vec::new(),
+            is_over: false,
+            is_loopback: false,
         };
         let end = match entrance {
             Some((node, entry)) => way.follow(node, entry, packet)?,
             None => packet.destination,
         };
         let mut decisions = way.decisions;
-        if let Some(last) = decisions.iter().position(|decision| decision.outcome == Outcome::Deny) {
-            decisions.truncate(last + 1);
-        }
         if decisions.is_empty() {
             decisions.push(Decision::allow("no-policy"));
         }
-        Ok((Verdict::of(decisions), Some(end)))
+        Ok((Verdict::of(decisions), Some(end).filter(|_| !way.is_loopback)))
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     flow::Flow,
     reference::{self, Entry, Reference, Target, Terrain},
     topology::interface_of,
-    verdict::{By, Decision, Judge, Outcome, Verdict},
+    verdict::{By, Judge, Outcome, Verdict},
 };
 
 /// Where connection tracking stands (`NF_IP_PRI_CONNTRACK`).
@@ -34,8 +34,7 @@ const TRANSLATION: i32 = -100;
 /// More nodes than this in a row is a loop.
 const MOST_NODES: usize = 4;
 
-/// A judge that walks packets through the rulesets of the nodes. Its decisions are the last step of a packet that is dropped, and nothing of one that is
-/// not: what else it met is in [`Hooks::trail`].
+/// A judge that walks packets through the rulesets of the nodes. It names no decisions: what a packet met is in [`Hooks::trail`].
 #[derive(Debug, Default)]
 pub struct Hooks {
     options: Options,
@@ -84,9 +83,8 @@ impl Judge for Hooks {
     }
 
     fn verdict(&mut self, flow: &Flow) -> Result<Verdict, String> {
-        let (outcome, trail) = self.trail(flow)?;
-        let last = trail.into_iter().last().filter(|_| outcome == Outcome::Deny);
-        Ok(Verdict { outcome, decisions: last.into_iter().map(|by| Decision { outcome, by }).collect() })
+        let (outcome, _) = self.trail(flow)?;
+        Ok(Verdict { outcome, decisions: Vec::new() })
     }
 }
 

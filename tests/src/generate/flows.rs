@@ -78,6 +78,10 @@ pub fn through_nodes(rng: &mut Rng, vocabulary: &Vocabulary) -> Flow {
     } else if rng.chance(25) {
         flow.to = (*rng.pick(&nodes)).clone();
     }
+    // Over its loopback interface nothing of a node's own comes in or goes out.
+    if flow.from == flow.to {
+        flow.from = Peer::Address(*rng.pick(&vocabulary.outside));
+    }
     let family = |peer: &Peer| match peer {
         Peer::Address(address) => Some(if address.is_ipv4() { 4 } else { 6 }),
         Peer::Pod { .. } | Peer::Node(_) => None,

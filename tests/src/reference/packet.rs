@@ -41,10 +41,16 @@ impl Packet {
         Self { destination, port, ..self }
     }
 
-    /// Multicast listener discovery (130 to 132) and neighbour discovery less router advertisement and redirect (133, 135, 136): §4.2.
+    /// Multicast listener discovery (130 to 132, and the second version's report, 143) and neighbour discovery less router advertisement and redirect (133, 135, 136): §4.2.
     pub fn is_discovery(&self) -> bool {
         let kind = self.icmp.map(|(kind, _)| kind);
-        self.protocol == ICMPV6 && self.source.is_ipv6() && matches!(kind, Some(130..=133 | 135 | 136))
+        self.protocol == ICMPV6 && self.source.is_ipv6() && matches!(kind, Some(130..=133 | 135 | 136 | 143))
+    }
+
+    /// Router advertisement and redirect: what routers tell a node.
+    pub fn is_of_routers(&self) -> bool {
+        let kind = self.icmp.map(|(kind, _)| kind);
+        self.protocol == ICMPV6 && self.source.is_ipv6() && matches!(kind, Some(134 | 137))
     }
 }
 

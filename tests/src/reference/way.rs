@@ -31,8 +31,12 @@ pub struct Way<'a> {
     pub agent: Agent,
     /// How doubt is read.
     pub reading: Reading,
-    /// Every decision so far.
+    /// Every decision up to and including those of the node that drops it.
     pub decisions: Vec<Decision>,
+    /// Whether a node has dropped it: the others are only asked where it would have gone.
+    pub is_over: bool,
+    /// Whether it has crossed a node's loopback interface.
+    pub is_loopback: bool,
 }
 
 /// A packet at a node.
@@ -53,6 +57,7 @@ impl<'a> Way<'a> {
         let (mut node, mut entry, mut packet) = (node, entry, packet);
         for _ in 0..MOST_NODES {
             let (target, left) = self.cross(node, entry, packet)?;
+            self.is_over |= self.decisions.iter().any(|decision| decision.outcome == Outcome::Deny);
             if !matches!(target, Target::Elsewhere) {
                 return Ok(left.destination);
             }
@@ -77,8 +82,13 @@ impl<'a> Way<'a> {
         let mut visit = Visit { node, entry, settings, packet, untracked: false, admitted: false };
         // §4.1: neighbour and listener discovery to and from the node itself always passes.
         let own = matches!(self.terrain.target(node, packet.destination), Target::Itself);
-        if packet.is_discovery() && (own || matches!(entry, Entry::Itself)) {
-            self.decisions.push(Decision::allow("neighbour-discovery"));
+        let heard = match entry {
+            Entry::Pod(_) => own && packet.is_discovery(),
+            Entry::Itself => packet.is_discovery(),
+            Entry::Network => own && (packet.is_of_routers() || packet.is_discovery()),
+        };
+        if heard {
+            self.decide(Some(Decision::allow("neighbour-discovery")));
             return Ok((self.terrain.target(node, packet.destination), packet));
         }
         self.before_tracking(&mut visit);
@@ -94,8 +104,8 @@ impl<'a> Way<'a> {
         }
         let target = self.terrain.target(node, visit.packet.destination);
         match (entry, &target) {
-            (Entry::Itself, Target::Itself) => {}
-            (Entry::Itself, Target::Pod(_)) => self.decisions.push(Decision::allow("host-to-own-pod")),
+            (Entry::Itself, Target::Itself) => self.is_loopback = true,
+            (Entry::Itself, Target::Pod(_)) => self.decide(Some(Decision::allow("host-to-own-pod"))),
             (Entry::Itself, Target::Elsewhere) => self.output(&visit),
             (Entry::Pod(_) | Entry::Network, Target::Itself) => self.input(&visit),
             (Entry::Pod(_) | Entry::Network, Target::Pod(_) | Target::Elsewhere) => {
@@ -106,9 +116,17 @@ impl<'a> Way<'a> {
         Ok((target, Packet { dialled: None, source, ..visit.packet }))
     }
 
+    fn decide(&mut self, decided: Option<Decision>) {
+        self.decisions.extend(decided.filter(|_| !self.is_over));
+    }
+
     /// Policies for untracked traffic; `*` knows none (§1.3). Failsafe ports precede them, and what answers to failsafe ports of the other direction.
     fn before_tracking(&mut self, visit: &mut Visit<'a>) {
         let Visit { node, entry, packet, .. } = *visit;
+        // Where it is bound for is not asked here: discovery never crosses a node, as no receiver takes it with a hop limit below 255 (RFC 4861 §7.1).
+        if packet.is_discovery() || packet.is_of_routers() {
+            return;
+        }
         let direction = match (entry, self.terrain.target(node, packet.destination)) {
             (Entry::Network, _) => Direction::Ingress,
             // The interface is the one towards the address that was dialled; the node and its pods are behind others.
@@ -128,13 +146,13 @@ impl<'a> Way<'a> {
         };
         let is = |list: &[Failsafe], port| list.iter().any(|it| it.covers(packet.protocol, port, peer));
         if is(requests, packet.port) || is(answers, packet.source_port) {
-            self.decisions.push(Decision::allow("failsafe"));
+            self.decide(Some(Decision::allow("failsafe")));
             return;
         }
         let decided = self.walk(visit, Endpoint::Host(endpoint, Place::Untracked), direction).decide();
         visit.untracked = is_allowed(decided.as_ref());
         visit.admitted = visit.untracked;
-        self.decisions.extend(decided);
+        self.decide(decided);
     }
 
     /// Policies for traffic before DNAT, of the interface that it comes in by; of pods' interfaces, those of `*`.
@@ -145,12 +163,12 @@ impl<'a> Way<'a> {
             return;
         }
         if self.is_failsafe(visit, Direction::Ingress) {
-            self.decisions.push(Decision::allow("failsafe"));
+            self.decide(Some(Decision::allow("failsafe")));
             return;
         }
         let decided = walk.decide();
         visit.admitted = is_allowed(decided.as_ref());
-        self.decisions.extend(decided);
+        self.decide(decided);
     }
 
     /// What is bound for the node itself. Policies of `*` do not concern what pods send (§7).
@@ -158,7 +176,7 @@ impl<'a> Way<'a> {
         if let Entry::Pod(pod) = visit.entry {
             self.leave_pod(visit, pod);
             let outcome = visit.settings.endpoint_to_host;
-            self.decisions.push(Decision { outcome, ..Decision::allow("endpoint-to-host") });
+            self.decide(Some(Decision { outcome, ..Decision::allow("endpoint-to-host") }));
         } else if let Some(endpoint) = self.of_entry(visit).filter(|_| !visit.admitted) {
             self.local(visit, endpoint, Direction::Ingress);
         }
@@ -176,27 +194,27 @@ impl<'a> Way<'a> {
         } else {
             self.walk(visit, Endpoint::Host(endpoint, Place::Local), direction).decide()
         };
-        self.decisions.extend(decided);
+        self.decide(decided);
     }
 
     fn forward(&mut self, visit: &Visit<'a>, target: &Target<'a>) {
         if let Some(endpoint) = self.of_entry(visit).filter(|_| !visit.admitted) {
             let walk = self.walk(visit, Endpoint::Host(endpoint, Place::Forwarded), Direction::Ingress);
-            self.decisions.extend(walk.decide());
+            self.decide(walk.decide());
         }
         if let Entry::Pod(pod) = visit.entry {
             self.leave_pod(visit, pod);
         }
         let out = match target {
             Target::Pod(pod) => {
-                self.decisions.extend(self.walk(visit, Endpoint::Pod(pod), Direction::Ingress).decide());
+                self.decide(self.walk(visit, Endpoint::Pod(pod), Direction::Ingress).decide());
                 of_interface(self.world, visit.node, Link::Workload)
             }
             Target::Itself | Target::Elsewhere => self.towards_network(visit.node),
         };
         if let Some(endpoint) = out {
             let walk = self.walk(visit, Endpoint::Host(endpoint, Place::Forwarded), Direction::Egress);
-            self.decisions.extend(walk.decide());
+            self.decide(walk.decide());
         }
     }
 
@@ -209,7 +227,7 @@ impl<'a> Way<'a> {
         } else {
             self.walk(visit, Endpoint::Pod(pod), Direction::Egress).decide()
         };
-        self.decisions.extend(decided);
+        self.decide(decided);
     }
 
     fn is_failsafe(&self, visit: &Visit<'a>, direction: Direction) -> bool {
