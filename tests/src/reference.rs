@@ -77,6 +77,13 @@ impl Reference {
         self
     }
 
+    /// The same cluster, and host endpoints see what was dialled as well.
+    #[must_use]
+    pub fn with_node_ports_consistent_everywhere(mut self) -> Self {
+        self.agent.node_ports = settings::NodePorts::ConsistentEverywhere;
+        self
+    }
+
     /// The same cluster with a host endpoint `*` on every node.
     #[must_use]
     pub fn with_automatic_host_endpoints(mut self) -> Self {

@@ -93,7 +93,14 @@ pub fn through_nodes(rng: &mut Rng, vocabulary: &Vocabulary) -> Flow {
     if flow.protocol == 47 && rng.chance(50) {
         flow.protocol = 4;
     }
-    if matches!(flow.protocol, 6 | 17) && rng.chance(4) {
+    // No other discovery crosses a node, and what a node says as a router is not in play.
+    let between_nodes = matches!((&flow.from, &flow.to), (Peer::Node(_), Peer::Node(_)));
+    match flow.icmp_type {
+        Some(134) => flow.icmp_type = Some(128),
+        Some(133 | 135 | 136) if !between_nodes => flow.icmp_type = Some(128),
+        _ => {}
+    }
+    if matches!(flow.protocol, 6 | 17) && flow.at.is_none() && rng.chance(4) {
         (flow.protocol, flow.port) = (17, Some(4789));
     }
     if matches!(flow.protocol, 6 | 17 | 132 | 136) {

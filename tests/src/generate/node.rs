@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Rng,
     cluster::labels,
-    vocabulary::{Front, PORT_NAMES, PORTS, Vocabulary},
+    vocabulary::{Front, HOST_PORT_NAME, PORTS, Vocabulary},
 };
 use crate::flow::Peer;
 
@@ -86,7 +86,7 @@ fn host_endpoint(rng: &mut Rng, vocabulary: &mut Vocabulary, node: &Value, index
         let (protocol, number) = *rng.pick(&[("TCP", 6), ("UDP", 17)]);
         let port = *rng.pick(&PORTS[..5]);
         vocabulary.named_ports.push((number, port));
-        spec["ports"] = json!([{"name": rng.pick(&PORT_NAMES), "protocol": protocol, "port": port}]);
+        spec["ports"] = json!([{"name": HOST_PORT_NAME, "protocol": protocol, "port": port}]);
     }
     let name = format!("{}-{}{index}", rng.word(&["a", "b", "c"]), name_of(node));
     let metadata = json!({"name": name, "labels": labels(rng)});

@@ -164,7 +164,7 @@ pub fn all_backends(world: &World, packet: &Packet, passes: impl Fn(&Packet) -> 
     let Some(front) = Front::dialled(world, packet.destination, packet.protocol, packet.port) else {
         return Truth::No;
     };
-    let mut backends = front.backends(world, packet.destination).peekable();
+    let mut backends = front.backends(world).peekable();
     let has_backends: Truth = backends.peek().is_some().into();
     has_backends.and(Truth::all(backends.map(|backend| passes(&packet.to(backend.address, backend.port)))))
 }

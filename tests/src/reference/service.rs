@@ -161,12 +161,11 @@ impl<'a> Front<'a> {
         })
     }
 
-    /// All endpoints of the port, ready or not, in the family of an address.
-    pub fn backends(self, world: &'a World, like: IpAddr) -> impl Iterator<Item = &'a Backend> {
+    /// All endpoints of the port, ready or not, in both families.
+    pub fn backends(self, world: &'a World) -> impl Iterator<Item = &'a Backend> {
         world.backends.iter().filter(move |backend| {
             backend.service == self.service.name
                 && (&backend.name, backend.protocol) == (&self.port.name, self.port.protocol)
-                && backend.address.is_ipv4() == like.is_ipv4()
         })
     }
 
@@ -183,7 +182,8 @@ impl<'a> Front<'a> {
             Some(pod) => pod.node == node,
             None => world.nodes.get(node).is_some_and(|addresses| addresses.contains(&address)),
         };
-        let ready = self.backends(world, packet.destination).filter(|backend| backend.ready);
+        let v4 = packet.destination.is_ipv4();
+        let ready = self.backends(world).filter(|it| it.ready && it.address.is_ipv4() == v4);
         let ready: Vec<_> = ready.filter(|backend| !confined || here(backend.address)).collect();
         let [backend] = ready[..] else {
             return Err(format!("{} ready endpoints behind {}", ready.len(), packet.destination));

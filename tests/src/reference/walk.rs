@@ -139,7 +139,12 @@ impl Walk<'_> {
             NodePorts::Consistent if egress_of_pod && rule.action == Action::Allow => {
                 matches.or(rule.means_dialled(self.world, self.packet))
             }
-            NodePorts::Standard | NodePorts::Consistent => matches,
+            NodePorts::ConsistentEverywhere
+                if self.direction == Direction::Egress && rule.action == Action::Allow =>
+            {
+                matches.or(rule.means_dialled(self.world, self.packet))
+            }
+            NodePorts::Standard | NodePorts::Consistent | NodePorts::ConsistentEverywhere => matches,
         }
     }
 
