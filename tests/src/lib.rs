@@ -6,6 +6,7 @@
 //!            ├─→ flows with expected verdicts ──────────────────────────┘
 //!            └─→ objects ─→ reference model
 //! seed ─→ Universe ─→ objects and flows
+//! Services ─→ kube-proxy's rules on a bed of three nodes ─→ what policy sees, what it decides ─→ docs/services.md
 //! ```
 //!
 //! Architecture invariants:

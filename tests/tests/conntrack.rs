@@ -331,3 +331,46 @@ fn fifty_thousand_connections_of_others_stay() {
     log.end().unwrap();
     rig.end_agents().unwrap();
 }
+
+/// Twenty at a time come with connections of their own and are gone again, faster than one deletion after the other could be waited for.
+#[test]
+fn two_hundred_pods_that_come_and_go_leave_nothing_behind() {
+    let mut rig = Rig::start("churn", OBJECTS, POLICIES, &BTreeSet::new()).unwrap();
+    let peer = address("203.0.113.1");
+    let pods = |wave: u8| (1..=20).map(move |number| format!("10.9.{wave}.{number}"));
+    let manifest = |wave: u8| -> String {
+        let pod = |(number, ip): (usize, String)| {
+            format!(
+                "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: churn-{wave}-{number}, namespace: default}}, spec: {{nodeName: n1}}, status: {{podIPs: [{{ip: {ip}}}]}}}}\n"
+            )
+        };
+        pods(wave).enumerate().map(pod).collect()
+    };
+    for wave in 0..10 {
+        rig.write("wave.yaml", &manifest(wave)).unwrap();
+        let begin = Instant::now();
+        while !rig
+            .nft("n1", &["list", "map", "ip", "ferrule", "to-workload"])
+            .unwrap()
+            .contains(&format!("churn-{wave}-19"))
+        {
+            assert!(begin.elapsed() < PATIENCE, "wave {wave} is not governed");
+            thread::sleep(Duration::from_millis(2));
+        }
+        for (number, pod) in pods(wave).enumerate() {
+            let (from, to) = if number % 2 == 0 { (peer, address(&pod)) } else { (address(&pod), peer) };
+            conntrack::fill(node(&rig), from, to, 50).unwrap();
+        }
+    }
+    std::fs::remove_file(rig.path("wave.yaml")).unwrap();
+    let begin = Instant::now();
+    while conntrack::count(node(&rig), peer).unwrap() > 0 {
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "{} of 10,000 live on",
+            conntrack::count(node(&rig), peer).unwrap()
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+    rig.end_agents().unwrap();
+}

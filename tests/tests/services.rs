@@ -36,10 +36,13 @@ fn measure(bed: &mut Bed, node_ports: NodePortPolicy) -> Measurements {
 fn policy_sees_and_decides_as_documented() {
     let begin = Instant::now();
     let mut bed = Bed::wire("services").unwrap();
-    let measured = measure(&mut bed, NodePortPolicy::Standard);
+    let [measured, consistent] =
+        [NodePortPolicy::Standard, NodePortPolicy::Consistent].map(|mode| measure(&mut bed, mode));
     bed.close().unwrap();
-    let text = document::render(&measured).unwrap();
-    println!("{}", document::node_ports(&measured.node_ports));
+    let text = document::render(&measured, Some(&consistent)).unwrap();
+    for measured in [&measured, &consistent] {
+        println!("{}", document::node_ports(&measured.node_ports));
+    }
     println!("{} questions answered in {:?}", measured.table.len(), begin.elapsed());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(DOCUMENT);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -98,6 +101,37 @@ fn endpoints_take_turns_and_a_service_without_any_refuses() {
             let outside = Call { client: Client::Outside, ..on_node };
             for (_, outcome) in bed.call(&[empty, on_node, outside]).unwrap() {
                 assert_eq!(outcome, Outcome::Refused, "{mode:?}, {family}");
+            }
+        }
+    }
+    bed.close().unwrap();
+}
+
+/// Both are masqueraded by one rule each, which in the truth table other rules and addresses hide: a server that calls itself has a host port there, whose
+/// rules do the same, and a node that calls itself has the address already with which it would be masqueraded.
+#[test]
+fn a_server_that_calls_itself_and_a_node_that_calls_itself_are_masqueraded() {
+    let mut bed = Bed::wire("hairpin").unwrap();
+    bed.host_ports.clear();
+    for mode in Mode::ALL {
+        bed.install(mode).unwrap();
+        for family in Family::ALL {
+            let address = |site| layout::address(family, Host::Node(site));
+            let hairpin =
+                Call { client: Client::Itself(Backend::Far), ..call(&bed, 2, family, SERVICE_PORT) };
+            // The server of the last Service is on the other node, and its externalTrafficPolicy is Local.
+            let own = Call {
+                client: Client::Host(Site::Dialled),
+                source: Some(layout::secondary_address(family)),
+                to: SocketAddr::new(address(Site::Dialled), NODE_PORT + 3),
+                expected: Expected::Answer,
+            };
+            let seen: Vec<_> = bed.call(&[hairpin, own]).unwrap().into_iter().map(|(_, seen)| seen).collect();
+            for (seen, node) in seen.into_iter().zip([Site::Other, Site::Dialled]) {
+                let Outcome::Answered(peer) = seen else {
+                    panic!("{mode:?}, {family}: {node:?} is {seen:?}")
+                };
+                assert_eq!(peer.ip(), address(node), "{mode:?}, {family}");
             }
         }
     }

@@ -20,7 +20,7 @@ use super::{
     changes::Changes,
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
-    rollback::Rollback,
+    rollback::{Rollback, describe},
 };
 use crate::{
     interface_settings::{Interfaces, SourceSpoofing},
@@ -160,8 +160,15 @@ impl<D: Dataplane> Reconciler<D> {
 
     /// The interfaces of the endpoints of this node.
     pub fn interfaces(&self) -> Interfaces {
-        let interface = |endpoint: &Arc<Endpoint>| (endpoint.interface.clone(), SourceSpoofing::Forbidden);
-        self.policy.endpoints.values().map(interface).collect()
+        let spoofing = |endpoint: &Endpoint| {
+            if endpoint.allowed_sources.is_empty() {
+                SourceSpoofing::Forbidden
+            } else {
+                SourceSpoofing::Allowed
+            }
+        };
+        let endpoints = self.policy.endpoints.values();
+        endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
     }
 
     /// How many endpoints and policies are enforced.
@@ -204,7 +211,7 @@ impl<D: Dataplane> Reconciler<D> {
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
-            let trial = self.rollback.as_ref().map(|_| transaction.clone());
+            let change = self.rollback.as_ref().map(|_| describe(&transaction));
             let batches = transaction.batches.len();
             let started = Instant::now();
             let result = self.dataplane.commit(transaction).await;
@@ -212,8 +219,8 @@ impl<D: Dataplane> Reconciler<D> {
             let Err(error) = result else {
                 summary.changes = changes;
                 summary.batches = batches;
-                if let (Some(rollback), Some(transaction)) = (&mut self.rollback, trial) {
-                    rollback.note_commit(applied.as_ref(), &desired, &transaction, Instant::now());
+                if let (Some(rollback), Some(change)) = (&mut self.rollback, change) {
+                    rollback.note_commit(applied.as_ref(), &desired, change, Instant::now());
                 }
                 self.succeed(desired);
                 return Ok(());

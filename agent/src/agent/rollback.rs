@@ -134,22 +134,16 @@ impl Rollback {
         self.proven.clone()
     }
 
-    /// A transaction was carried out.
-    pub fn note_commit(
-        &mut self,
-        before: Option<&Ruleset>,
-        after: &Ruleset,
-        transaction: &Transaction,
-        now: Instant,
-    ) {
+    /// A change, as [`describe`] has it, was made.
+    pub fn note_commit(&mut self, before: Option<&Ruleset>, after: &Ruleset, made: String, now: Instant) {
         let answered = self.answers();
         self.current = Some((after.clone(), now));
         match &mut self.stage {
             Stage::Back { committed, .. } => *committed = true,
-            Stage::Trial { change, .. } => *change = format!("{change}; then {}", describe(transaction)),
+            Stage::Trial { change, .. } => *change = format!("{change}; then {made}"),
             Stage::Settled | Stage::Stranded(_) if answered => {
                 self.proven = before.filter(|before| is_whole(before)).cloned().or(self.proven.take());
-                self.stage = Stage::Trial { since: now, change: describe(transaction) };
+                self.stage = Stage::Trial { since: now, change: made };
             }
             Stage::Settled | Stage::Stranded(_) => {}
         }
@@ -249,7 +243,7 @@ fn is_whole(ruleset: &Ruleset) -> bool {
 }
 
 /// The chains and sets that a transaction changes, by name. Those of policies bear the policy's.
-fn describe(transaction: &Transaction) -> String {
+pub(super) fn describe(transaction: &Transaction) -> String {
     let mut names: Vec<&str> = Vec::new();
     for operation in transaction.batches.iter().flat_map(|batch| &batch.operations) {
         let name = match operation {

@@ -11,4 +11,6 @@ mod namespace;
 mod program;
 mod refusal;
 mod sample;
+mod settings;
+mod tenancy;
 mod vocabulary;

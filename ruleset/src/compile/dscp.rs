@@ -33,7 +33,7 @@ pub(super) fn chain(frame: &Frame<'_>) -> Option<Chain> {
             Some(rule(statements, Origin::Builtin(Builtin::Dscp)))
         })
         .collect();
-    (!rules.is_empty()).then(|| skeleton::base("dscp", Hook::Postrouting, PRIORITY, rules))
+    (!rules.is_empty()).then(|| skeleton::base("codepoints", Hook::Postrouting, PRIORITY, rules))
 }
 
 /// The sets that it looks into.

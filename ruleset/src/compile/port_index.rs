@@ -16,7 +16,9 @@ use super::{
 use crate::{
     address::Family,
     name::SetName,
-    nft::{Chain, Elements, Match, Operator, PortSide, ProtocolPort, Rule, Set, Statement, Verdict},
+    nft::{
+        AddressSide, Chain, Elements, Match, Operator, PortSide, ProtocolPort, Rule, Set, Statement, Verdict,
+    },
     policy::Direction,
     port::PortRange,
 };
@@ -85,10 +87,14 @@ fn slice(rule: &Rule, port: ProtocolPort) -> Option<Rule> {
     if conditions.iter().any(|condition| holds(condition, port) == Some(false)) {
         return None;
     }
-    // Another port can only be compared behind the protocol.
-    let protocol_stays = conditions
-        .iter()
-        .any(|condition| matches!(condition, Match::Port(PortSide::Source | PortSide::Dialled, ..)));
+    // Another port can only be compared behind the protocol, and nft asks for it ahead of a lookup of a dialled one.
+    let protocol_stays = conditions.iter().any(|condition| {
+        matches!(
+            condition,
+            Match::Port(PortSide::Source | PortSide::Dialled, ..)
+                | Match::AddressPortInSet(AddressSide::Dialled, ..)
+        )
+    });
     let stays = |statement: &&Statement| match statement.condition() {
         Some(Match::Protocol(..)) if protocol_stays => true,
         Some(condition) => holds(condition, port).is_none(),

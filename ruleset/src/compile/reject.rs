@@ -10,8 +10,9 @@ use crate::{
     settings::DenyAction,
 };
 
+/// Not `reject`, which is a word of nft.
 fn name() -> ChainName {
-    ChainName::from("reject")
+    ChainName::from("rejected")
 }
 
 /// Where a deny leads in a hook that permits rejections.

@@ -73,7 +73,12 @@ pub(super) fn rules(rule: &Rule, origin: &Arc<Origin>, context: &mut Context<'_>
     for traffic in traffic::alternatives(&rule.traffic, context.family, needs_ports) {
         for to in ports::alternatives(&rule.destination, receiver, context) {
             for from in ports::alternatives(&rule.source, PortSide::Source, context) {
-                add(&traffic, [&to.numbers, &from.numbers], [&to.named, &from.named]);
+                let numbers = match receiver {
+                    PortSide::Source | PortSide::Destination => [&to.numbers[..], &from.numbers],
+                    // nft cannot read its own listing of a dialled port before another compare of ports.
+                    PortSide::Dialled => [&from.numbers[..], &to.numbers],
+                };
+                add(&traffic, numbers, [&to.named, &from.named]);
             }
         }
     }

@@ -17,10 +17,14 @@
 //! Dispatch stands before the established rule because a pod's source address has to be tested on established packets too, and finding the
 //! interface is most of that test's price: one lookup serves both. The established rule of a pod's own packets is in its chain, behind the test.
 //!
-//! All base chains have priority `filter - 10`: after every DNAT (−100) and before the filter chains of others (0), whoever registers first.
+//! All base chains of policy have priority `filter - 10`, but those ahead of connection tracking: after every DNAT (−100) and before the filter chains of others (0), whoever registers first.
 //! Architecture invariant: no rule of ours reads or writes a packet mark or a connection mark.
 
+mod discovery;
+mod join;
 mod local;
+
+pub(super) use discovery::{Heard, discovery};
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,7 +32,7 @@ use imbl::OrdMap;
 
 use super::{
     Layout, dscp,
-    host::{FORWARD_IN, FORWARD_OUT, Hosts},
+    host::Hosts,
     limit,
     name::Lane,
     nat, reject,
@@ -46,18 +50,11 @@ use crate::{
     origin::{Builtin, Origin},
     policy::Direction,
     protocol::Protocol,
-    settings::{EndpointToHost, InvalidPackets},
+    settings::InvalidPackets,
 };
 
 /// The priority of our base chains: `filter - 10`.
 pub const PRIORITY: i32 = -10;
-
-/// ICMPv6 types that a node must hear from its pods whatever policy says: multicast listener query, report, done (130–132) and report v2 (143),
-/// router solicitation (133), neighbour solicitation and advertisement (135, 136). RFC 4861, RFC 2710, RFC 3810. Deliberately absent: router
-/// advertisement (134) and redirect (137), by which a pod could steer its node.
-const DISCOVERY: [u8; 7] = [130, 131, 132, 133, 135, 136, 143];
-/// Router advertisement and redirect: for a node's routers only.
-const ROUTERS: [u8; 2] = [134, 137];
 
 /// The chain that goes on with the receiver's ingress policy.
 pub(super) fn to_workload() -> ChainName {
@@ -86,7 +83,7 @@ pub(super) struct Frame<'a> {
 /// The skeleton of a table: its chains, and the sets that they look into.
 pub(super) fn render(frame: &Frame<'_>) -> Rendered {
     let Frame { family, layout, hosts, .. } = *frame;
-    let mut chains = vec![forward(frame), local::input(frame), local::output(frame), admitted(frame)];
+    let mut chains = vec![forward(frame), local::input(frame), local::output(frame), join::chain(frame)];
     chains.extend(local::postrouting(frame));
     chains.extend(hosts.forward_chains());
     chains.extend(hosts.raw_chains(family));
@@ -141,71 +138,6 @@ fn forward(frame: &Frame<'_>) -> Chain {
     rules.extend(tracking(layout, |builtin| Arc::new(Origin::Builtin(builtin))));
     rules.push(rule([Statement::Verdict(Verdict::Goto(to_workload()))], Origin::Builtin(Builtin::Dispatch)));
     base("forward", Hook::Forward, PRIORITY, rules)
-}
-
-/// Whose discovery messages are heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// A node's pods: what they may say to it.
-    FromPods,
-    /// A node's routers: what nobody else may say.
-    FromRouters,
-    /// Both, where the interface is not known to be either's.
-    FromAnybody,
-}
-
-/// Discovery messages of IPv6, without which no neighbour finds another.
-pub(super) fn discovery(family: Family, heard: Heard) -> Option<Rule> {
-    let kinds = match (family, heard) {
-        (Family::V4, _) => return None,
-        (Family::V6, Heard::FromPods) => DISCOVERY.to_vec(),
-        (Family::V6, Heard::FromRouters) => ROUTERS.to_vec(),
-        (Family::V6, Heard::FromAnybody) => {
-            let mut kinds = [&DISCOVERY[..], &ROUTERS].concat();
-            kinds.sort_unstable();
-            kinds
-        }
-    };
-    let matches = [Match::Protocol(Operator::Is, Protocol::ICMPV6), Match::IcmpTypes(kinds)];
-    Some(rule(
-        matches.into_iter().map(Statement::Match).chain([Statement::Verdict(Verdict::Accept)]),
-        Origin::Builtin(Builtin::NeighbourDiscovery),
-    ))
-}
-
-/// Behind egress policy: the receiver's ingress policy, if the receiver is an endpoint of this node. Every way through it ends in a verdict, since
-/// rules of a chain that was jumped to go here and must not come back.
-///
-/// Every new packet that is forwarded comes by, whoever sent it, and no established one. So host endpoints judge forwarded packets here, ahead of the
-/// receiver's policy. What came in is looked at under both hooks, since pre-DNAT policy also judges what pods send to their node.
-fn admitted(frame: &Frame<'_>) -> Chain {
-    let Frame { layout, hosts, .. } = *frame;
-    let jump = |chain| Statement::Verdict(Verdict::Jump(ChainName::from(chain)));
-    let dispatch = || Origin::Builtin(Builtin::Dispatch);
-    let mut rules = Vec::new();
-    if hosts.forward(Direction::Ingress) {
-        rules.push(rule([jump(FORWARD_IN)], dispatch()));
-    }
-    if hosts.forward(Direction::Egress) {
-        let forwarded = Statement::Match(Match::HasInterface(InterfaceSide::Out, Operator::Is));
-        rules.push(rule([forwarded, jump(FORWARD_OUT)], dispatch()));
-    }
-    rules.push(lookup(Direction::Ingress));
-    rules.extend(unknown(InterfaceSide::Out, layout));
-    rules.extend(service_loop::rules(frame));
-    match layout.settings.endpoint_to_host {
-        EndpointToHost::Drop => rules.push(rule(
-            [
-                Statement::Match(Match::LocalDestination),
-                Statement::Counter,
-                Statement::Verdict(Verdict::Drop),
-            ],
-            Origin::Builtin(Builtin::EndpointToHost),
-        )),
-        EndpointToHost::Accept | EndpointToHost::Return => {}
-    }
-    rules.push(rule([Statement::Verdict(Verdict::Accept)], Origin::Builtin(Builtin::NoPolicy)));
-    Chain { name: to_workload(), base: None, rules }
 }
 
 fn lookup(direction: Direction) -> Rule {

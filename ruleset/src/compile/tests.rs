@@ -1,46 +1,21 @@
 //! Laws of the layout.
 
+mod depth;
+mod example;
+mod packets;
+mod reading;
 mod strategy;
 
-use proptest::{collection::vec, option, prelude::*, sample::select, strategy::ValueTree as _};
-use strategy::{ADDRESSES, PORTS, node_policy};
+use packets::packet;
+use proptest::{collection::vec, prelude::*, strategy::ValueTree as _};
+use reading::Reading;
+use strategy::{mixed, node_policy};
 
 use super::{Compiler, Options, compile};
-use crate::{
-    address::Family,
-    evaluate::evaluate,
-    ir::NodePolicy,
-    name::InterfaceName,
-    nft::Hook,
-    origin::Origin,
-    packet::{Packet, Payload, Tracking},
-    protocol::Protocol,
-};
+use crate::{address::Family, evaluate::evaluate, ir::NodePolicy, origin::Origin, packet::Packet};
 
 fn options(rules_without_index: usize) -> Options {
     Options { rules_without_index, ..Options::default() }
-}
-
-fn packet() -> impl Strategy<Value = Packet> {
-    let ports = (select(&[Protocol::TCP, Protocol::UDP][..]), select(&PORTS[..]), select(&PORTS[..]));
-    let ports =
-        ports.prop_map(|(protocol, source, destination)| Payload::Ports { protocol, source, destination });
-    let icmp = (select(&[Protocol::ICMP, Protocol::ICMPV6][..]), 7..9u8, 0..2u8);
-    let icmp = icmp.prop_map(|(protocol, kind, code)| Payload::Icmp { protocol, kind, code });
-    let payload = prop_oneof![4 => ports, 1 => icmp, 1 => Just(Payload::Other(Protocol(253)))];
-    let interface = || option::of((0..4usize).prop_map(|index| InterfaceName::new(format!("cali{index}"))));
-    (0..3usize, 0..3usize, 0..2usize, payload, interface(), interface()).prop_map(
-        |(from, to, family, payload, in_interface, out_interface)| Packet {
-            hook: Hook::Forward,
-            in_interface: in_interface.or_else(|| Some(InterfaceName::from("eth0"))),
-            out_interface: out_interface.or_else(|| Some(InterfaceName::from("eth0"))),
-            source: ADDRESSES[family * 3 + from].parse().unwrap(),
-            destination: ADDRESSES[family * 3 + to].parse().unwrap(),
-            payload,
-            tracking: Tracking::New,
-            dialled: None,
-        },
-    )
 }
 
 /// What decided about a packet, as a person would be told.
@@ -67,11 +42,28 @@ proptest! {
     }
 
     #[test]
-    fn compiling_step_by_step_gives_what_compiling_the_last_gives(policies in vec(node_policy(), 1..5), indexed in any::<bool>()) {
+    fn the_rules_do_what_the_intermediate_form_says(policy in node_policy(), packets in vec(packet(), 64), indexed in any::<bool>()) {
+        let ruleset = compile(&policy, &options(if indexed { 0 } else { 32 }));
+        for packet in packets {
+            let trace = evaluate(&ruleset, &packet);
+            let read = Reading { policy: &policy, packet: &packet }.outcome();
+            prop_assert_eq!(trace.outcome, read, "{:?} took {:?}", packet, trace.path);
+        }
+    }
+
+    #[test]
+    fn compiling_step_by_step_gives_what_compiling_the_last_gives(
+        first in node_policy(),
+        steps in vec((node_policy(), prop_oneof![Just(u16::MAX), (0..9u16).prop_map(|bit| 1 << bit), any::<u16>()]), 1..5),
+        indexed in any::<bool>(),
+    ) {
         let options = options(if indexed { 0 } else { 32 });
         let mut compiler = Compiler::new(options.clone());
-        for policy in &policies {
-            prop_assert_eq!(compiler.compile(policy), compile(policy, &options));
+        let mut policy = first;
+        compiler.compile(&policy);
+        for (other, bits) in &steps {
+            policy = mixed(&policy, other, *bits);
+            prop_assert_eq!(compiler.compile(&policy), compile(&policy, &options));
         }
     }
 

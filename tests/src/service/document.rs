@@ -29,13 +29,18 @@ pub struct Measurements {
     pub exceptions: Exceptions,
 }
 
-/// The document.
-pub fn render(measured: &Measurements) -> Result<String> {
+/// The document: the measurements under `nodeport_policy: standard` and, where it is there, under `consistent`.
+pub fn render(measured: &Measurements, consistent: Option<&Measurements>) -> Result<String> {
     let mut text = TEMPLATE.to_owned();
+    let changed = consistent.map_or_else(
+        || "Nothing of this has been measured yet.\n".to_owned(),
+        |consistent| changes(measured, consistent),
+    );
     for (place, table) in [
         ("{{node ports}}", node_ports(&measured.node_ports)),
         ("{{sources}}", sources(&measured.table)),
         ("{{exceptions}}", exceptions(&measured.exceptions)),
+        ("{{consistent}}", changed),
         ("{{truth}}", truth(&measured.table)),
     ] {
         ensure!(text.matches(place).count() == 1, "the template has no place, or several, for {place}");
@@ -52,8 +57,11 @@ pub fn node_ports(measured: &NodePorts) -> String {
         let reached = [Dialled::Own, Dialled::Another].map(|dialled| match measured.get(&(rule, dialled)) {
             Some(Reached::Passes) => "passes",
             Some(Reached::TimesOut) => "times out",
-            None => "not measured",
+            None => "",
         });
+        if reached == ["", ""] {
+            continue;
+        }
         text.push_str(&row(&[&rule.to_string(), reached[0], reached[1]]));
     }
     text
@@ -80,12 +88,7 @@ fn sources(table: &Table) -> String {
                     .collect()
             };
             let (cluster, local) = (of(TrafficPolicy::Cluster), of(TrafficPolicy::Local));
-            let lines = if cluster == local {
-                vec![("either", cluster)]
-            } else {
-                vec![("Cluster", cluster), ("Local", local)]
-            };
-            for (traffic_policy, ends) in lines {
+            for (traffic_policy, ends) in by_traffic_policy(cluster, local) {
                 let cells: Vec<_> =
                     [entrance.to_string(), traffic_policy.to_owned()].into_iter().chain(ends).collect();
                 text.push_str(&row(&cells));
@@ -123,12 +126,28 @@ fn exceptions(measured: &Exceptions) -> String {
     text
 }
 
-/// Everything.
-pub fn truth(table: &Table) -> String {
+/// What other measurements say otherwise.
+fn changes(standard: &Measurements, other: &Measurements) -> String {
+    let differing = other.table.iter().filter(|(cell, row)| standard.table.get(*cell) != Some(*row));
+    let table: Table = differing.map(|(cell, row)| (*cell, row.clone())).collect();
+    let rows = match table.is_empty() {
+        true => "No line of the whole truth table changes.\n".to_owned(),
+        false => format!("The lines of the whole truth table that change:\n\n{}", truth(&table)),
+    };
+    format!("{}\n{rows}", node_ports(&other.node_ports))
+}
+
+/// Everything that a table holds.
+fn truth(table: &Table) -> String {
     let mut text = String::new();
-    for entrance in Entrance::ALL {
+    for entrance in
+        Entrance::ALL.into_iter().filter(|entrance| table.keys().any(|cell| cell.entrance == *entrance))
+    {
         let _ = writeln!(text, "### {entrance}\n");
-        for backend in Backend::ALL {
+        let of_backend = |backend: &Backend| {
+            table.keys().any(|cell| (cell.entrance, cell.backend) == (entrance, *backend))
+        };
+        for backend in Backend::ALL.into_iter().filter(of_backend) {
             let _ = writeln!(text, "**{}**\n", where_is(backend));
             text.push_str(&row(&[
                 "client",
@@ -149,12 +168,7 @@ pub fn truth(table: &Table) -> String {
                     table.get(&Cell { entrance, backend, traffic_policy, client }).map(row_of)
                 };
                 let [cluster, local] = [TrafficPolicy::Cluster, TrafficPolicy::Local].map(of);
-                let lines = if cluster == local {
-                    vec![("either", cluster)]
-                } else {
-                    vec![("Cluster", cluster), ("Local", local)]
-                };
-                for (traffic_policy, cells) in lines {
+                for (traffic_policy, cells) in by_traffic_policy(cluster, local) {
                     let Some(cells) = cells else { continue };
                     let named = [client.to_string(), traffic_policy.to_owned()];
                     text.push_str(&row(&named.into_iter().chain(cells).collect::<Vec<_>>()));
@@ -164,6 +178,14 @@ pub fn truth(table: &Table) -> String {
         }
     }
     text
+}
+
+/// One line where `externalTrafficPolicy` makes no difference, else two.
+fn by_traffic_policy<T: PartialEq>(cluster: T, local: T) -> Vec<(&'static str, T)> {
+    match cluster == local {
+        true => vec![("either", cluster)],
+        false => vec![("Cluster", cluster), ("Local", local)],
+    }
 }
 
 /// What was measured of one question, as columns.
@@ -222,4 +244,37 @@ fn row(cells: &[impl AsRef<str>]) -> String {
 /// The line under the titles of a table.
 fn rule_off(columns: usize) -> String {
     format!("|{}\n", "---|".repeat(columns))
+}
+
+#[cfg(test)]
+mod tests {
+    use ferrule_ruleset::settings::NodePortPolicy;
+
+    use super::*;
+    use crate::service::{cell, expectation};
+
+    /// What would be measured if the model is right.
+    fn foreseen(mode: NodePortPolicy) -> Measurements {
+        let row = |cell: Cell| {
+            let open = expectation::story(cell);
+            let ends = Policy::ALL.map(|policy| (policy, policy.story(mode, cell, open).end));
+            Row { open, ends: ends.into() }
+        };
+        Measurements {
+            table: cell::all().into_iter().map(|cell| (cell, row(cell))).collect(),
+            node_ports: NodePorts::new(),
+            exceptions: Exceptions::new(),
+        }
+    }
+
+    #[test]
+    fn a_second_mode_shows_what_it_changes() {
+        let [standard, consistent] = [NodePortPolicy::Standard, NodePortPolicy::Consistent].map(foreseen);
+        let text = changes(&standard, &consistent);
+        assert!(text.contains("### NodePort") && !text.contains("### ClusterIP"), "{text}");
+        let own = "| pod on worker-1 | Cluster | client → server:targetPort | client → server:targetPort | worker-1 | pass | pass | pass |";
+        assert!(text.contains(own), "{text}");
+        assert!(!text.contains("outside"), "ingress stays as it is: {text}");
+        assert!(changes(&standard, &standard).contains("No line"));
+    }
 }

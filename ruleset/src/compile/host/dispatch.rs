@@ -117,7 +117,7 @@ impl Hosts<'_> {
             return Vec::new();
         }
         let chain = |name, hook, lane| {
-            let rules = skeleton::discovery(family, skeleton::Heard::FromAnybody).into_iter();
+            let rules = skeleton::discovery(family, skeleton::Heard::Anybody).into_iter();
             skeleton::base(name, hook, RAW, rules.chain(self.dispatch(lane, None)).collect())
         };
         vec![

@@ -24,11 +24,11 @@ use crate::{
 
 pub(super) fn input(frame: &Frame<'_>) -> Chain {
     let Frame { family, layout, hosts, .. } = *frame;
-    let mut rules: Vec<Rule> = discovery(family, Heard::FromPods).into_iter().collect();
+    let mut rules: Vec<Rule> = discovery(family, Heard::Pods).into_iter().collect();
     rules.push(lookup(Direction::Egress));
     rules.extend(unknown(InterfaceSide::In, layout));
     if !hosts.is_empty() {
-        rules.extend(discovery(family, Heard::FromRouters));
+        rules.extend(discovery(family, Heard::Routers));
         rules.extend(tracking(layout, |builtin| Arc::new(Origin::Builtin(builtin))));
         rules.extend(tunnel::admitted(frame, AddressSide::Source));
         rules.extend(hosts.dispatch(Lane::In, None));
@@ -41,7 +41,7 @@ pub(super) fn output(frame: &Frame<'_>) -> Chain {
     let Frame { family, layout, hosts, .. } = *frame;
     let mut rules: Vec<Rule> = to_own_pods(layout).collect();
     if !hosts.is_empty() {
-        rules.extend(discovery(family, Heard::FromPods));
+        rules.extend(discovery(family, Heard::Pods));
         rules.extend(tracking(layout, |builtin| Arc::new(Origin::Builtin(builtin))));
         rules.extend(tunnel::admitted(frame, AddressSide::Destination));
         rules.push(accept(Match::Translated(Operator::Is), Builtin::Translated));

@@ -1,5 +1,7 @@
 //! Random node policies: few endpoints, policies and sets, so that they meet often.
 
+mod node;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -55,42 +57,58 @@ fn port_key(index: usize) -> AddressSetKey {
     }
 }
 
+/// Often one question or none, so that rules match often.
 fn entity() -> impl Strategy<Value = Entity> {
+    let port = || select(&PORTS[..]).prop_map(PortRange::single);
+    let one = prop_oneof![
+        port().prop_map(|port| Entity { ports: vec![port], ..Entity::default() }),
+        port().prop_map(|port| Entity { not_ports: vec![port], ..Entity::default() }),
+        (0..2usize).prop_map(|set| Entity { sets: vec![set_key(set)], ..Entity::default() }),
+        (0..2usize).prop_map(|set| Entity { named_ports: vec![port_key(set)], ..Entity::default() }),
+        (0..2usize).prop_map(|set| Entity { not_named_ports: vec![port_key(set)], ..Entity::default() }),
+        nets().prop_map(|nets| Entity { nets, ..Entity::default() }),
+    ];
+    prop_oneof![2 => Just(Entity::default()), 2 => one, 1 => several_questions()]
+}
+
+fn several_questions() -> impl Strategy<Value = Entity> {
     let sets = || vec((0..2usize).prop_map(set_key), 0..2);
     let named = || vec((0..2usize).prop_map(port_key), 0..2);
     let range = (select(&PORTS[..]), 0..30u16)
         .prop_map(|(first, more)| PortRange { first, last: first + if more < 20 { 0 } else { more } });
     let ports = vec(range, 0..3);
     let not_ports = vec(select(&PORTS[..]).prop_map(PortRange::single), 0..2);
+    let not_named = option::weighted(0.2, named());
     let few = |list: Vec<_>, keep: bool| if keep { list } else { Vec::new() };
-    (nets(), nets(), sets(), sets(), ports, named(), not_ports, (any::<bool>(), any::<bool>(), any::<bool>()))
-        .prop_map(
-            move |(
-                nets,
-                not_nets,
-                sets,
-                not_sets,
-                ports,
-                named_ports,
-                not_ports,
-                (with_nets, with_not, with_named),
-            )| Entity {
-                nets: few(nets, with_nets),
-                not_nets: few(not_nets, with_not),
-                sets,
-                not_sets,
-                ports,
-                named_ports: if with_named { named_ports } else { Vec::new() },
-                not_ports,
-                not_named_ports: Vec::new(),
-            },
-        )
+    let kept = (any::<bool>(), any::<bool>(), any::<bool>());
+    (nets(), nets(), sets(), sets(), ports, named(), not_ports, (kept, not_named)).prop_map(
+        move |(
+            nets,
+            not_nets,
+            sets,
+            not_sets,
+            ports,
+            named_ports,
+            not_ports,
+            ((with_nets, with_not, with_named), not_named),
+        )| Entity {
+            nets: few(nets, with_nets),
+            not_nets: few(not_nets, with_not),
+            sets,
+            not_sets,
+            ports,
+            named_ports: if with_named { named_ports } else { Vec::new() },
+            not_ports,
+            not_named_ports: not_named.unwrap_or_default(),
+        },
+    )
 }
 
 fn traffic() -> impl Strategy<Value = Traffic> {
-    let protocol =
-        || option::of(select(&[Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ICMPV6][..]));
-    let icmp = || option::weighted(0.2, select(&[Icmp::Any, Icmp::Type(8), Icmp::TypeCode(8, 0)][..]));
+    let protocol = || {
+        option::weighted(0.3, select(&[Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ICMPV6][..]))
+    };
+    let icmp = || option::weighted(0.1, select(&[Icmp::Any, Icmp::Type(8), Icmp::TypeCode(8, 0)][..]));
     (protocol(), protocol(), icmp(), icmp()).prop_map(|(protocol, not_protocol, icmp, not_icmp)| Traffic {
         family: None,
         protocol,
@@ -102,8 +120,15 @@ fn traffic() -> impl Strategy<Value = Traffic> {
 
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let action = select(&[Action::Allow, Action::Allow, Action::Deny, Action::Pass, Action::Log][..]);
-    let rule = (action, traffic(), entity(), entity()).prop_map(|(action, traffic, source, destination)| {
-        Rule { action, index: 0, traffic, source, destination, view: DestinationView::Current }
+    let views = [DestinationView::Current, DestinationView::Current, DestinationView::Dialled];
+    let parts = (action, traffic(), entity(), entity(), select(views.to_vec()));
+    let rule = parts.prop_map(|(action, traffic, source, destination, view)| Rule {
+        action,
+        index: 0,
+        traffic,
+        source,
+        destination,
+        view,
     });
     vec(rule, 0..4).prop_map(|rules| (0..).zip(rules).map(|(index, rule)| Rule { index, ..rule }).collect())
 }
@@ -161,51 +186,82 @@ fn address_sets() -> impl Strategy<Value = OrdMap<AddressSetKey, Arc<AddressSet>
     })
 }
 
-/// A node policy with the pods `t/0` to `t/2` at `cali0` to `cali2`, each with one address of either family.
-pub(super) fn node_policy() -> impl Strategy<Value = NodePolicy> {
-    let policies = vec((rules(), rules()), 4);
-    let endpoints = vec(option::weighted(0.8, (verdicts(), verdicts())), 3);
-    (policies, endpoints, address_sets()).prop_map(|(policies, endpoints, address_sets)| NodePolicy {
-        policies: (0..)
-            .zip(policies)
-            .map(|(index, (ingress, egress))| (policy_key(index), Arc::new(policy(index, ingress, egress))))
-            .collect(),
-        endpoints: (0..)
-            .zip(endpoints)
-            .filter_map(|(index, verdicts)| Some(endpoint(index, verdicts?)))
-            .collect(),
-        address_sets,
-        ..NodePolicy::default()
-    })
+/// A policy with some of its parts as another has them, each chosen by a bit.
+pub(super) fn mixed(policy: &NodePolicy, other: &NodePolicy, bits: u16) -> NodePolicy {
+    let of = |bit: u16| if bits & 1 << bit == 0 { policy } else { other };
+    let policies = (0..).zip(policy.policies.keys());
+    NodePolicy {
+        endpoints: of(0).endpoints.clone(),
+        address_sets: of(1).address_sets.clone(),
+        host_endpoints: of(2).host_endpoints.clone(),
+        surroundings: of(3).surroundings.clone(),
+        settings: of(4).settings.clone(),
+        policies: policies.map(|(place, key)| (key.clone(), of(5 + place).policies[key].clone())).collect(),
+    }
 }
 
-fn policy(index: usize, ingress: Vec<Rule>, egress: Vec<Rule>) -> ActivePolicy {
+/// A node policy with the pods `t/0` to `t/2` at `cali0` to `cali2`, each with one address of either family, and host endpoints.
+pub(super) fn node_policy() -> impl Strategy<Value = NodePolicy> {
+    let subjects = select(vec![
+        vec![SubjectKind::Pod],
+        vec![SubjectKind::Pod, SubjectKind::Host],
+        vec![SubjectKind::Host],
+    ]);
+    let policies = vec((rules(), rules(), subjects), 4);
+    let endpoints = vec(option::weighted(0.8, (verdicts(), verdicts(), node::Extras::any())), 3);
+    let around = (node::host_endpoints(), node::settings(), node::surroundings());
+    (policies, endpoints, address_sets(), around).prop_map(
+        |(policies, endpoints, address_sets, (host_endpoints, settings, surroundings))| NodePolicy {
+            policies: (0..)
+                .zip(policies)
+                .map(|(index, parts)| (policy_key(index), Arc::new(policy(index, parts))))
+                .collect(),
+            endpoints: (0..)
+                .zip(endpoints)
+                .filter_map(|(index, parts)| Some(endpoint(index, parts?)))
+                .collect(),
+            address_sets,
+            host_endpoints,
+            surroundings: surroundings.into(),
+            settings: settings.into(),
+        },
+    )
+}
+
+fn policy(
+    index: usize,
+    (ingress, egress, subjects): (Vec<Rule>, Vec<Rule>, Vec<SubjectKind>),
+) -> ActivePolicy {
     ActivePolicy {
         key: policy_key(index),
         tier: TierName::from("first"),
         directions: Direction::ALL.into(),
-        subjects: [SubjectKind::Pod].into(),
+        subjects: subjects.into_iter().collect(),
         ingress,
         egress,
     }
 }
 
-fn endpoint(index: usize, (ingress, egress): (Verdicts, Verdicts)) -> (ObjectName, Arc<Endpoint>) {
+fn endpoint(
+    index: usize,
+    (ingress, egress, extras): (Verdicts, Verdicts, Option<node::Extras>),
+) -> (ObjectName, Arc<Endpoint>) {
     let pod = ObjectName::new("t", index.to_string());
     let addresses = [ADDRESSES[index], ADDRESSES[index + 3]].map(|address| address.parse().unwrap()).into();
     let interface = InterfaceName::new(format!("cali{index}"));
-    (
-        pod.clone(),
-        Arc::new(Endpoint {
-            pod,
-            interface,
-            addresses,
-            allowed_sources: BTreeSet::new(),
-            limits: PerDirection::default(),
-            dscp: None,
-            floating: BTreeMap::new(),
-            ingress,
-            egress,
-        }),
-    )
+    let mut endpoint = Endpoint {
+        pod: pod.clone(),
+        interface,
+        addresses,
+        allowed_sources: BTreeSet::new(),
+        limits: PerDirection::default(),
+        dscp: None,
+        floating: BTreeMap::new(),
+        ingress,
+        egress,
+    };
+    if let Some(extras) = extras {
+        extras.give(&mut endpoint);
+    }
+    (pod, Arc::new(endpoint))
 }

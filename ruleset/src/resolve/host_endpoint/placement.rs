@@ -3,6 +3,9 @@
 //! An interface goes to the host endpoint that names it, else to one that expects an address which the interface bears; of several, to the least name.
 //! Those that name an interface never fall back to addresses; they have it whether or not it exists, because rules by name wait for it. Interfaces of
 //! workloads have no host endpoint. A host endpoint has one interface: of several that bear its addresses, the least name that no other has.
+//!
+//! Where links are assumed, one uplink of a made-up name bears all addresses of the Node object. It has no part in who names an interface: the answer to which
+//! interface the node's traffic takes then is that of `verdict`, which takes the names that host endpoints give before the made-up one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,11 +1,15 @@
 //! Law 1: incremental equals from scratch.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use imbl::OrdMap;
 use proptest::{collection, prelude::*};
 
-use super::{fixture::*, oracle, universe::some_event};
+use super::{
+    fixture::*,
+    oracle,
+    universe::{consistent, some_event},
+};
 use crate::{
     event::Event,
     ir::NodePolicy,
@@ -30,6 +34,10 @@ fn assert_shared<K: Ord + std::fmt::Debug, V: PartialEq>(old: &OrdMap<K, Arc<V>>
     }
 }
 
+fn assert_one_is_kept<T: PartialEq>(old: &Arc<T>, new: &Arc<T>) {
+    assert!(Arc::ptr_eq(old, new) || old != new, "a unit was replaced by its equal");
+}
+
 /// All that a resolver holds, indexes included, except for the numbers that it counts up.
 fn contents(resolver: &Resolver) -> String {
     format!("{resolver:?}").replace(|char: char| char.is_ascii_digit(), "")
@@ -43,7 +51,9 @@ struct Watched {
 
 impl Watched {
     fn new() -> Self {
-        Self { resolver: resolver([]), store: Store::default(), last: NodePolicy::default() }
+        let mut resolver = resolver([]);
+        let last = resolver.resolve();
+        Self { resolver, store: Store::default(), last }
     }
 
     fn apply(&mut self, event: Event) {
@@ -58,7 +68,32 @@ impl Watched {
         assert_shared(&self.last.endpoints, &now.endpoints);
         assert_shared(&self.last.policies, &now.policies);
         assert_shared(&self.last.address_sets, &now.address_sets);
+        assert_shared(&self.last.host_endpoints, &now.host_endpoints);
+        assert_one_is_kept(&self.last.surroundings, &now.surroundings);
+        assert_one_is_kept(&self.last.settings, &now.settings);
+        let idle: BTreeSet<_> = self.resolver.idle_host_endpoints().cloned().collect();
+        assert_eq!(idle, oracle::idle_host_endpoints(&self.store, HERE, &[InterfacePrefix::default()]));
         self.last = now;
+    }
+}
+
+impl Watched {
+    fn follow(&mut self, events: Vec<(Event, Delivery)>) {
+        for (event, delivery) in events {
+            match delivery {
+                Delivery::Once => self.apply(event),
+                Delivery::Twice => {
+                    self.apply(event.clone());
+                    self.apply(event);
+                }
+                Delivery::Coalesced => {
+                    self.apply(event);
+                    continue;
+                }
+            }
+            self.check();
+        }
+        self.check();
     }
 }
 
@@ -80,22 +115,14 @@ proptest! {
 
     #[test]
     fn any_sequence_of_events_ends_where_its_outcome_starts(events in collection::vec((some_event(), delivery()), 1..48)) {
+        Watched::new().follow(events);
+    }
+
+    #[test]
+    fn fronts_follow_any_sequence_of_events(events in collection::vec((consistent::some_event(), delivery()), 1..48)) {
         let mut watched = Watched::new();
-        for (event, delivery) in events {
-            match delivery {
-                Delivery::Once => watched.apply(event),
-                Delivery::Twice => {
-                    watched.apply(event.clone());
-                    watched.apply(event);
-                }
-                Delivery::Coalesced => {
-                    watched.apply(event);
-                    continue;
-                }
-            }
-            watched.check();
-        }
-        watched.check();
+        consistent::beginning().into_iter().for_each(|event| watched.apply(event));
+        watched.follow(events);
     }
 
     #[test]

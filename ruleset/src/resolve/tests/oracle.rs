@@ -12,7 +12,7 @@ use crate::{
     ir::{NodePolicy, SubjectKind, TierStep},
     labels::Labels,
     links::InterfacePrefix,
-    name::{NodeName, ObjectName, TierName},
+    name::{HostEndpointName, NodeName, ObjectName, TierName},
     policy::{Direction, Policy, Tier, TierAction},
     resource::{HostEndpoint, Pod, Resource, ResourceKey},
     selector::Selector,
@@ -74,19 +74,28 @@ pub(super) fn resolve(store: &Store, node: &str, prefixes: &[InterfacePrefix]) -
     }
 }
 
+pub(super) fn idle_host_endpoints(
+    store: &Store,
+    node: &str,
+    prefixes: &[InterfacePrefix],
+) -> BTreeSet<HostEndpointName> {
+    let node = &NodeName::new(node);
+    let settings = node::settings(store, node);
+    let world = World { store, node, prefixes, settings: &settings };
+    let placed = host::placed(world);
+    let here = host::all(world).into_iter().filter(|host| host.node == *node).map(|host| host.name);
+    here.filter(|name| placed.iter().all(|(host, _)| host.name != *name)).collect()
+}
+
 impl<'a> World<'a> {
     fn policies(self) -> impl Iterator<Item = &'a Policy> {
-        self.store.resources().filter_map(|resource| match resource {
-            Resource::Policy(policy) => Some(policy),
-            _other => None,
-        })
+        let resources = self.store.resources();
+        resources.filter_map(|it| if let Resource::Policy(policy) = it { Some(policy) } else { None })
     }
 
     fn pods(self) -> impl Iterator<Item = &'a Pod> {
-        self.store.resources().filter_map(|resource| match resource {
-            Resource::Pod(pod) => Some(pod),
-            _other => None,
-        })
+        let resources = self.store.resources();
+        resources.filter_map(|it| if let Resource::Pod(pod) = it { Some(pod) } else { None })
     }
 
     fn selects_pod(self, policy: &Policy, pod: &Pod) -> bool {

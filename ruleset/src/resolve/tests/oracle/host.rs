@@ -34,11 +34,10 @@ pub(super) fn labels(store: &Store, host: &HostEndpoint) -> Labels {
 
 /// All of the cluster, with those that nobody had to write.
 pub(super) fn all(world: World<'_>) -> Vec<HostEndpoint> {
-    let written = |resource: &Resource| match resource {
-        Resource::HostEndpoint(host) => Some(host.clone()),
-        _other => None,
-    };
-    let mut hosts: Vec<HostEndpoint> = world.store.resources().filter_map(written).collect();
+    let written = world.store.resources();
+    let mut hosts: Vec<HostEndpoint> = written
+        .filter_map(|it| if let Resource::HostEndpoint(host) = it { Some(host.clone()) } else { None })
+        .collect();
     let mut automatic = Vec::new();
     for resource in world.store.resources() {
         let Resource::Node(node) = resource else { continue };
