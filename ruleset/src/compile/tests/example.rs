@@ -186,6 +186,5 @@ fn node() -> NodePolicy {
 #[test]
 fn a_node_with_everything_reads_like_this() {
     let text = render(&compile(&node(), &Options::default()));
-    std::fs::write("/tmp/compile-dump-example.nft", &text).unwrap();
     assert_eq!(text, include_str!("example.nft"));
 }
