@@ -8,6 +8,7 @@ mod address_set;
 mod around;
 mod dscp;
 mod endpoint;
+mod entrance;
 mod exits;
 mod failsafe;
 mod group;
@@ -35,6 +36,7 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use entrance::{Entrance, entrances, is_junction};
 use options::Layout;
 pub use options::Options;
 pub use skeleton::{PRIORITY, dispatch_map};

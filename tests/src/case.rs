@@ -18,9 +18,23 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use ferrule_ruleset::{compile::Options, settings::EndpointToHost};
+use ferrule_ruleset::{
+    address::Family,
+    compile::Options,
+    settings::{EndpointToHost, NodePortPolicy, Switch},
+};
+use serde_json::Value;
 
-use crate::{cluster::Cluster, probe::Delivery, probe::Probe};
+use crate::{
+    cluster::{Cluster, Place},
+    flow::{Flow, Peer},
+    objects,
+    probe::{Delivery, Probe, Request},
+    proxy::Proxy,
+    reference::Reference,
+    topology::Topology,
+    verdict::Outcome,
+};
 use line::Line;
 
 /// A case as its folder holds it.
@@ -30,8 +44,12 @@ pub struct Case {
     pub name: String,
     /// The folder; a directory of manifests as well.
     pub directory: PathBuf,
+    /// Everything in it.
+    pub objects: Vec<Value>,
     /// Its nodes and pods.
     pub cluster: Cluster,
+    /// What kube-proxy makes of its Services.
+    pub proxy: Proxy,
     /// Settings for the agent and for `ferrule`, as on their command lines.
     pub arguments: Vec<String>,
     /// Texts that lines of the agent's log at level ERROR contain; no other error is expected.
@@ -56,7 +74,10 @@ impl Case {
     pub fn read(directory: &Path) -> Result<Self> {
         let name =
             directory.file_name().and_then(|name| name.to_str()).context("name of the case")?.to_owned();
-        let cluster = Cluster::read(directory)?;
+        let objects = objects::from_folder(directory)?;
+        let cluster = Cluster::from_objects(&objects);
+        let arguments = lines(&directory.join("arguments"))?;
+        let reference = reference(&objects, &arguments)?;
         let flows = directory.join("flows.txt");
         let text = fs::read_to_string(&flows).with_context(|| format!("read {}", flows.display()))?;
         let mut questions = Vec::new();
@@ -64,17 +85,19 @@ impl Case {
             let place = || format!("{}:{number}: {text}", flows.display());
             for line in Line::parse(text).with_context(place)? {
                 let probes = line.probes(&cluster).with_context(place)?;
-                questions.extend(probes.into_iter().map(|probe| Question {
-                    number,
-                    line: line.clone(),
-                    probe,
-                }));
+                for probe in probes {
+                    let mut question = Question { number, line: line.clone(), probe };
+                    let arrives = reference.destination(&question.flow());
+                    question.probe.arrives = arrives.map_err(anyhow::Error::msg).with_context(place)?;
+                    questions.push(question);
+                }
             }
         }
         ensure!(!questions.is_empty(), "{} expects nothing", flows.display());
-        let arguments = lines(&directory.join("arguments"))?;
         let errors = lines(&directory.join("errors.txt"))?;
-        Ok(Self { name, directory: directory.to_owned(), cluster, arguments, errors, questions })
+        let proxy = Proxy::of(&objects, &cluster);
+        let directory = directory.to_owned();
+        Ok(Self { name, directory, objects, cluster, proxy, arguments, errors, questions })
     }
 
     /// Every case of this repository, in order; only those whose names contain `CASE`, if that is set in the environment.
@@ -96,20 +119,37 @@ impl Case {
         let mut options = Options::default();
         for argument in &self.arguments {
             match argument.as_str() {
-                "--default-endpoint-to-host-action=Drop" => {
+                TO_HOST_DROP => {
                     options.layer.endpoint_to_host = Some(EndpointToHost::Drop);
                 }
+                CONSISTENT => options.layer.node_ports = Some(NodePortPolicy::Consistent),
+                AUTOMATIC => options.layer.auto_host_endpoints = Some(Switch::Enabled),
                 _ => bail!("{}: {argument} is not known to the judges", self.name),
             }
         }
         Ok(options)
     }
 
-    /// Addresses that flows name and that belong to no pod and no node.
+    /// The reference model of its objects and settings.
+    pub fn reference(&self) -> Result<Reference> {
+        reference(&self.objects, &self.arguments)
+    }
+
+    /// Addresses that flows name and that belong to no pod, no node and no Service.
     pub fn outside(&self) -> BTreeSet<IpAddr> {
-        let ends =
-            self.questions.iter().flat_map(|question| [question.probe.source, question.probe.destination]);
-        ends.filter(|address| self.cluster.owner(*address) == crate::cluster::Place::Outside).collect()
+        let ends = self.questions.iter().flat_map(|question| [question.probe.source, question.probe.arrives]);
+        ends.filter(|address| self.cluster.owner(*address) == Place::Outside).collect()
+    }
+
+    /// Its namespaces, wired up. The world outside has a route to every address of a Service that it calls.
+    pub fn topology(&self) -> Result<Topology> {
+        let topology = Topology::build(&self.name, &self.cluster, &self.outside())?;
+        for Question { line, probe, .. } in &self.questions {
+            if let (Some(node), Place::Outside) = (&line.at, &probe.sender) {
+                topology.route(&[probe.destination], node)?;
+            }
+        }
+        Ok(topology)
     }
 
     /// A failure in words: what was expected, what a judge said instead, and how to look closer.
@@ -129,6 +169,38 @@ impl Case {
 }
 
 impl Question {
+    /// The question as a flow between addresses.
+    pub fn flow(&self) -> Flow {
+        let probe = &self.probe;
+        let family = match Family::of(&probe.source) {
+            Family::V4 => 4,
+            Family::V6 => 6,
+        };
+        let mut flow = Flow {
+            from: Peer::Address(probe.source),
+            to: Peer::Address(probe.destination),
+            protocol: probe.request.protocol().0,
+            source_port: None,
+            port: None,
+            icmp_type: None,
+            icmp_code: None,
+            family: Some(family),
+            at: self.line.at.clone(),
+        };
+        match probe.request {
+            Request::Ports { port, source, .. } => {
+                flow.port = Some(port);
+                flow.source_port = Some(source.unwrap_or(40_000));
+            }
+            Request::Icmp { kind, code, .. } => {
+                flow.icmp_type = Some(kind);
+                flow.icmp_code = Some(code);
+            }
+            Request::Other(_) => {}
+        }
+        flow
+    }
+
     /// The verdict in the words of a line.
     pub fn expected(&self) -> &'static str {
         verdict(self.probe.expected)
@@ -141,6 +213,23 @@ pub fn verdict(delivery: Delivery) -> &'static str {
         Delivery::Arrived => "allow",
         Delivery::Lost => "deny",
     }
+}
+
+const TO_HOST_DROP: &str = "--default-endpoint-to-host-action=Drop";
+const CONSISTENT: &str = "--nodeport-policy=consistent";
+const AUTOMATIC: &str = "--auto-host-endpoints=enabled";
+
+fn reference(objects: &[Value], arguments: &[String]) -> Result<Reference> {
+    let mut reference = Reference::new(objects);
+    for argument in arguments {
+        reference = match argument.as_str() {
+            TO_HOST_DROP => reference.with_endpoint_to_host(Outcome::Deny),
+            CONSISTENT => reference.with_consistent_node_ports(),
+            AUTOMATIC => reference.with_automatic_host_endpoints(),
+            _ => bail!("{argument} is not known to the judges"),
+        };
+    }
+    Ok(reference)
 }
 
 /// Reads the lines of a file; no file, no lines.

@@ -23,6 +23,10 @@ pub struct Cluster {
     pub pods: BTreeMap<String, Pod>,
     /// The node of each pod that shares its node's network, by `namespace/name`.
     pub host_pods: BTreeMap<String, String>,
+    /// Cluster addresses of each Service, by `namespace/name`.
+    pub services: BTreeMap<String, Vec<IpAddr>>,
+    /// The interface of each node towards the network, where it is not `eth0`: the annotation `ferrule-tests/uplink` of the Node.
+    pub uplinks: BTreeMap<String, String>,
 }
 
 /// A pod with a network namespace of its own.
@@ -63,6 +67,7 @@ impl Cluster {
             match object["kind"].as_str() {
                 Some("Node") => cluster.add_node(object),
                 Some("Pod") => cluster.add_pod(object),
+                Some("Service") => cluster.add_service(object),
                 Some(_) | None => {}
             }
         }
@@ -91,16 +96,27 @@ impl Cluster {
         }
         let node = peer.strip_prefix("node/").or_else(|| self.host_pods.get(peer).map(String::as_str));
         let found = match node {
+            _ if peer.starts_with("svc/") => self.services.get(&peer[4..]),
             Some(node) => self.nodes.get(node),
             None => self.pods.get(peer).map(|pod| &pod.addresses),
         };
-        found.cloned().with_context(|| format!("no pod, node or address {peer:?} in this cluster"))
+        found.cloned().with_context(|| format!("no pod, node, service or address {peer:?} in this cluster"))
     }
 
     fn add_node(&mut self, object: &Value) {
         let addresses = list(&object["status"]["addresses"]).filter_map(|entry| address(&entry["address"]));
         let name = text(&object["metadata"]["name"]);
         self.nodes.entry(name.to_owned()).or_default().extend(addresses);
+        if let Some(uplink) = object["metadata"]["annotations"]["ferrule-tests/uplink"].as_str() {
+            self.uplinks.insert(name.to_owned(), uplink.to_owned());
+        }
+    }
+
+    fn add_service(&mut self, object: &Value) {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        let name = format!("{namespace}/{}", text(&object["metadata"]["name"]));
+        let addresses = list(&object["spec"]["clusterIPs"]).filter_map(address).collect();
+        self.services.insert(name, addresses);
     }
 
     fn add_pod(&mut self, object: &Value) {

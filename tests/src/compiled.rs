@@ -2,6 +2,10 @@
 //!
 //! Only plain values cross the border: text in, and names, numbers and words out.
 
+mod hooks;
+
+pub use hooks::Hooks;
+
 use ferrule_ruleset::{
     address::Family,
     compile::Options,
@@ -82,14 +86,18 @@ fn by(reason: &Reason) -> By {
         return By::Builtin(reason.builtin().unwrap_or("stand-in").to_owned());
     };
     By::Rule {
-        direction: match direction {
-            policy::Direction::Ingress => Direction::Ingress,
-            policy::Direction::Egress => Direction::Egress,
-        },
+        direction: self::direction(*direction),
         tier: tier.to_string(),
         kind: policy.kind.as_str().to_owned(),
         namespace: policy.namespace.as_ref().map(ToString::to_string),
         name: policy.name.to_string(),
         rule: *index as usize,
+    }
+}
+
+fn direction(direction: policy::Direction) -> Direction {
+    match direction {
+        policy::Direction::Ingress => Direction::Ingress,
+        policy::Direction::Egress => Direction::Egress,
     }
 }

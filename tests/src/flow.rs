@@ -29,12 +29,17 @@ pub struct Flow {
     /// 4 or 6; if absent, that of an address among the peers, else 4 if both peers have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<u8>,
+    /// The node by which the world outside sends it, where the destination does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }
 
 impl fmt::Display for Flow {
     /// As `flows.txt` writes it, without the expectation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} -> {} ", self.from, self.to)?;
+        write!(f, "{} -> {}", self.from, self.to)?;
+        self.at.as_ref().map_or(Ok(()), |node| write!(f, "@{node}"))?;
+        f.write_str(" ")?;
         match (self.protocol, self.icmp_type, self.port) {
             (1, Some(kind), _) => write!(f, "icmp:{kind}/{}", self.icmp_code.unwrap_or(0))?,
             (58, Some(kind), _) => write!(f, "icmpv6:{kind}/{}", self.icmp_code.unwrap_or(0))?,

@@ -6,6 +6,7 @@ mod cluster;
 mod entity;
 mod flows;
 mod kubernetes;
+mod node;
 mod policies;
 mod rng;
 mod selectors;
@@ -15,7 +16,7 @@ mod vocabulary;
 use serde_json::Value;
 
 pub use self::{rng::Rng, shrink::shrink};
-use crate::flow::Flow;
+use crate::{flow::Flow, reference::Reference};
 
 /// Whether the generator may write what cannot be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Universe {
     pub objects: Vec<Value>,
     /// The flows.
     pub flows: Vec<Flow>,
+    /// Whether the agents are told to see what was dialled (`nodeport_policy: consistent`).
+    pub is_consistent: bool,
 }
 
 impl Universe {
@@ -42,6 +45,30 @@ impl Universe {
         let (mut vocabulary, mut objects) = cluster::generate(&mut rng);
         objects.extend(policies::generate(&mut rng, &mut vocabulary, validity));
         let flows = (0..flows).map(|_| flows::generate(&mut rng, &vocabulary)).collect();
-        Self { objects, flows }
+        Self { objects, flows, is_consistent: false }
+    }
+
+    /// The universe of a seed in which the nodes themselves are in play: host endpoints, policies for them, services, settings.
+    pub fn of_nodes(seed: u64, flows: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        let (mut vocabulary, mut objects) = cluster::generate(&mut rng);
+        objects.iter_mut().for_each(cluster::confine_to_one_address);
+        objects.extend(node::generate(&mut rng, &mut vocabulary, &objects.clone()));
+        objects.extend(policies::generate(&mut rng, &mut vocabulary, Validity::Valid));
+        let flows = (0..flows).map(|_| flows::through_nodes(&mut rng, &vocabulary)).collect();
+        Self { objects, flows, is_consistent: rng.chance(40) }
+    }
+
+    /// The reference model of such objects, with the settings of this universe.
+    pub fn reference(&self, objects: &[Value]) -> Reference {
+        let reference = Reference::new(objects);
+        if self.is_consistent { reference.with_consistent_node_ports() } else { reference }
+    }
+
+    /// That, and the same where host endpoints see what was dialled as pods do.
+    pub fn readings(&self, objects: &[Value]) -> [Reference; 2] {
+        let other = Reference::new(objects);
+        let other = if self.is_consistent { other.with_node_ports_consistent_everywhere() } else { other };
+        [self.reference(objects), other]
     }
 }

@@ -35,6 +35,7 @@ pub mod namespace;
 pub mod objects;
 pub mod packet;
 pub mod probe;
+pub mod proxy;
 pub mod reference;
 pub mod rig;
 pub mod service;

@@ -72,6 +72,8 @@ pub struct Probe {
     pub source: IpAddr,
     /// Destination address.
     pub destination: IpAddr,
+    /// The address that it arrives at if nobody drops it: another than the destination where that is a service's.
+    pub arrives: IpAddr,
     /// What is sent.
     pub request: Request,
     /// What should become of it: only how long it is waited for depends on this.
@@ -134,7 +136,7 @@ impl<'a> Prober<'a> {
                 probe.source,
                 probe.destination
             );
-            self.watch(&probe.destination, family, probe.request.protocol())?;
+            self.watch(&probe.arrives, family, probe.request.protocol())?;
         }
         let first = self.next_tag;
         for (sent, index) in wave.iter().enumerate() {
@@ -232,7 +234,7 @@ impl<'a> Prober<'a> {
                     continue;
                 };
                 let probe = &probes[*index];
-                if *place == self.topology.cluster.owner(probe.destination) {
+                if *place == self.topology.cluster.owner(probe.arrives) {
                     deliveries[*index] = Delivery::Arrived;
                 } else {
                     // An echo reply bears the tag of its request back to the sender.

@@ -6,11 +6,13 @@
 //! * It is naive: every verdict asks every policy, every rule and every pod. Whatever is not obviously right here is a fault.
 //! * What cannot be understood is neither guessed nor dropped; it is [`Truth::Maybe`](truth::Truth), and [`Reading`] says what becomes of that.
 //!
-//! Deliberately absent: connection tracking (a flow is judged by its first packet), services, host endpoints, staged and administrative policies,
-//! encapsulation by pods.
+//! Deliberately absent: connections (a packet is judged as the first of its flow; of untracked traffic, answers are asked about as packets of their own),
+//! staged and administrative policies, tunnels between nodes, address pools.
 
 mod calico;
+mod endpoint;
 mod field;
+mod host_endpoint;
 mod kubernetes;
 mod labels;
 mod net;
@@ -20,51 +22,76 @@ mod peer;
 mod pod;
 mod policy;
 pub mod selector;
+mod service;
+mod settings;
+mod terrain;
 #[cfg(test)]
 mod tests;
 mod tier;
 pub mod truth;
 mod walk;
+mod way;
 mod world;
 
 use serde_json::Value;
 
-use self::{
-    packet::{ICMPV6, Packet},
-    peer::End,
-    walk::Walk,
-    world::World,
-};
+use std::net::IpAddr;
+
+use self::{host_endpoint::HostEndpoint, peer::End, settings::Agent, way::Way, world::World};
 use crate::{
     flow::Flow,
-    verdict::{Decision, Direction, Judge, Outcome, Verdict},
+    verdict::{Decision, Judge, Outcome, Verdict},
 };
 
-pub use self::walk::Reading;
+pub use self::{
+    packet::Packet,
+    pod::Pod,
+    terrain::{Entry, Target, Terrain, Translated},
+    walk::Reading,
+};
 
 /// The reference model of one cluster.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reference {
     world: World,
-    endpoint_to_host: Outcome,
-}
-
-impl Default for Reference {
-    fn default() -> Self {
-        Self::new(&[])
-    }
+    agent: Agent,
 }
 
 impl Reference {
     /// The model of the objects of a directory.
     pub fn new(objects: &[Value]) -> Self {
-        Self { world: World::read(objects), endpoint_to_host: Outcome::Allow }
+        Self { world: World::read(objects), agent: Agent::default() }
     }
 
     /// The same cluster with another `default_endpoint_to_host_action`: what becomes of a pod's traffic to its own node once egress policy has let it go.
     #[must_use]
     pub fn with_endpoint_to_host(mut self, outcome: Outcome) -> Self {
-        self.endpoint_to_host = outcome;
+        self.agent.endpoint_to_host = Some(outcome);
+        self
+    }
+
+    /// The same cluster with `nodeport_policy: consistent`.
+    #[must_use]
+    pub fn with_consistent_node_ports(mut self) -> Self {
+        self.agent.node_ports = settings::NodePorts::Consistent;
+        self
+    }
+
+    /// The same cluster, and host endpoints see what was dialled as well.
+    #[must_use]
+    pub fn with_node_ports_consistent_everywhere(mut self) -> Self {
+        self.agent.node_ports = settings::NodePorts::ConsistentEverywhere;
+        self
+    }
+
+    /// The same cluster with a host endpoint `*` on every node.
+    #[must_use]
+    pub fn with_automatic_host_endpoints(mut self) -> Self {
+        let world = &mut self.world;
+        for (node, labels) in &world.node_labels {
+            let addresses = world.nodes.get(node).map_or(&[][..], Vec::as_slice);
+            world.host_endpoints.push(HostEndpoint::automatic(node, labels, addresses));
+        }
         self
     }
 
@@ -77,40 +104,83 @@ impl Reference {
         })
     }
 
-    /// Whether there is a packet to ask about: both peers are known and have an address of the family. Without one, some questions still have an answer.
+    /// Whether there is a packet to ask about: both peers are known and have an address of the family, kube-proxy leaves no doubt about where it goes, and
+    /// it is nothing that a node says to itself. Without one, some questions still have an answer.
     pub fn is_askable(&self, flow: &Flow) -> bool {
         let ends =
             End::of(&flow.from, &self.world).and_then(|from| Ok((from, End::of(&flow.to, &self.world)?)));
-        ends.is_ok_and(|(from, to)| packet(flow, &from, &to).is_ok())
+        let packet = ends.is_ok_and(|(from, to)| packet(flow, &from, &to).is_ok());
+        packet && self.destination(flow).is_ok()
     }
 
     /// The verdict on a flow; an error for a peer that is unknown or has no address of the family.
     pub fn read(&self, flow: &Flow, reading: Reading) -> Result<Verdict, String> {
+        self.follow(flow, reading).map(|(verdict, _)| verdict)
+    }
+
+    /// The address at which the packet arrives if nobody drops it. An error for what a node says to itself: nothing of it comes in or goes out.
+    pub fn destination(&self, flow: &Flow) -> Result<IpAddr, String> {
+        self.follow(flow, Reading::Least)?.1.ok_or_else(|| "it never leaves".to_owned())
+    }
+
+    /// The network of the cluster.
+    pub fn terrain(&self) -> Terrain<'_> {
+        Terrain(&self.world)
+    }
+
+    /// The flow's first packet and where it comes from: a node and how it gets there, or nothing if it crosses no node.
+    pub fn beginning<'a>(&'a self, flow: &'a Flow) -> Result<(Option<(&'a str, Entry<'a>)>, Packet), String> {
         let from = End::of(&flow.from, &self.world)?;
         let to = End::of(&flow.to, &self.world)?;
-        if let Some(builtin) = exemption(&from, &to) {
-            return Ok(Verdict::of(vec![Decision::allow(builtin)]));
+        let packet = packet(flow, &from, &to)?;
+        if is_itself(&from, &to) {
+            return Ok((None, packet));
+        }
+        Ok((self.entrance(flow, &from, &packet), packet))
+    }
+
+    fn entrance<'a>(
+        &'a self,
+        flow: &'a Flow,
+        from: &End<'a>,
+        packet: &Packet,
+    ) -> Option<(&'a str, Entry<'a>)> {
+        let (node, entry) = match (from, &flow.at) {
+            (End::Pod { pod, .. }, _) => (pod.node.as_str(), Entry::Pod(pod)),
+            (End::Node { name, .. }, _) => (self.world.nodes.get_key_value(name)?.0.as_str(), Entry::Itself),
+            (End::Outside(_), Some(node)) => (node.as_str(), Entry::Network),
+            (End::Outside(_), None) => (self.world.node_towards(packet.destination)?, Entry::Network),
+        };
+        Some((node, entry))
+    }
+
+    fn follow(&self, flow: &Flow, reading: Reading) -> Result<(Verdict, Option<IpAddr>), String> {
+        let from = End::of(&flow.from, &self.world)?;
+        let to = End::of(&flow.to, &self.world)?;
+        if is_itself(&from, &to) {
+            let itself = to.address(true).or_else(|| to.address(false));
+            return Ok((Verdict::of(vec![Decision::allow("pod-to-itself")]), itself));
         }
         let packet = packet(flow, &from, &to)?;
-        let decide =
-            |pod, direction| Walk { world: &self.world, pod, direction, packet: &packet, reading }.decide();
-        let mut decisions = Vec::new();
-        if let End::Pod { pod, .. } = &from {
-            // Issue "Kernel": discovery messages to the own node pass before policy (§4.2 for the types).
-            let to_own_node = matches!(&to, End::Node { name, .. } if **name == pod.node);
-            if to_own_node && is_discovery(&packet) {
-                return Ok(Verdict::of(vec![Decision::allow("neighbour-discovery")]));
-            }
-            decisions.push(decide(pod, Direction::Egress));
-            if to_own_node && Verdict::allows_so_far(&decisions) {
-                decisions
-                    .push(Decision { outcome: self.endpoint_to_host, ..Decision::allow("endpoint-to-host") });
-            }
+        let entrance = self.entrance(flow, &from, &packet);
+        let mut way = Way {
+            world: &self.world,
+            terrain: self.terrain(),
+            agent: self.agent,
+            reading,
+            decisions: Vec::new(),
+            is_over: false,
+            is_loopback: false,
+        };
+        let end = match entrance {
+            Some((node, entry)) => way.follow(node, entry, packet)?,
+            None => packet.destination,
+        };
+        let mut decisions = way.decisions;
+        if decisions.is_empty() {
+            decisions.push(Decision::allow("no-policy"));
         }
-        if let (End::Pod { pod, .. }, true) = (&to, Verdict::allows_so_far(&decisions)) {
-            decisions.push(decide(pod, Direction::Ingress));
-        }
-        Ok(Verdict::of(decisions))
+        Ok((Verdict::of(decisions), Some(end).filter(|_| !way.is_loopback)))
     }
 }
 
@@ -124,23 +194,14 @@ impl Judge for Reference {
     }
 }
 
-/// What no policy can deny, whatever the packet: what is between hosts; a pod to itself never leaves its network namespace (design §5); a node to its own pods is never policed (§0 item 11, §6e), by
-/// whatever of its addresses.
-fn exemption(from: &End<'_>, to: &End<'_>) -> Option<&'static str> {
+/// Whether a pod talks to itself, which never leaves its network namespace (design §5).
+fn is_itself(from: &End<'_>, to: &End<'_>) -> bool {
     match (from, to) {
         (End::Pod { pod, .. }, End::Pod { pod: other, .. }) => {
-            (pod.namespace == other.namespace && pod.name == other.name).then_some("pod-to-itself")
+            pod.namespace == other.namespace && pod.name == other.name
         }
-        (End::Node { name, .. }, End::Pod { pod, .. }) => (**name == pod.node).then_some("host-to-own-pod"),
-        (End::Pod { .. }, _) | (_, End::Pod { .. }) => None,
-        _ => Some("no-policy"),
+        _ => false,
     }
-}
-
-/// Multicast listener discovery (130 to 132) and neighbour discovery less router advertisement and redirect (133, 135, 136): §4.2.
-fn is_discovery(packet: &Packet) -> bool {
-    let kind = packet.icmp.map(|(kind, _)| kind);
-    packet.protocol == ICMPV6 && packet.source.is_ipv6() && matches!(kind, Some(130..=133 | 135 | 136))
 }
 
 /// The flow's first packet. The family is the one asked for, else that of an address among the peers, else IPv4 if both have it, else IPv6 (design §5).
@@ -156,5 +217,5 @@ fn packet(flow: &Flow, from: &End<'_>, to: &End<'_>) -> Result<Packet, String> {
         pair.ok_or_else(|| format!("{} and {} have no address of one family", flow.from, flow.to))?;
     let icmp = flow.icmp_type.map(|kind| (kind, flow.icmp_code.unwrap_or(0)));
     let (source_port, port) = (flow.source_port.unwrap_or(0), flow.port.unwrap_or(0));
-    Ok(Packet { source, destination, protocol: flow.protocol, source_port, port, icmp })
+    Ok(Packet { source, destination, protocol: flow.protocol, source_port, port, icmp, dialled: None })
 }

@@ -120,7 +120,7 @@ impl Topology {
     pub fn attach(&mut self, pods: &BTreeMap<String, Pod>) -> Result<()> {
         let mut inside = Vec::new();
         let mut elsewhere: BTreeMap<&str, Script> =
-            self.nodes.keys().map(|node| (node.as_str(), Script::new())).collect();
+            self.nodes.keys().map(|node| (node.as_str(), Script::of(self.uplink(node)))).collect();
         let mut world = Script::new();
         let numbers: BTreeMap<&str, u16> =
             (1..).zip(self.nodes.keys()).map(|(number, node)| (node.as_str(), number)).collect();
@@ -174,25 +174,31 @@ impl Topology {
         self.underlay.execute("ip", &["link", "set", "br0", "up"], "").map(drop)
     }
 
+    /// The interface of a node towards the others.
+    pub fn uplink(&self, node: &str) -> &str {
+        self.cluster.uplinks.get(node).map_or(script::UPLINK, String::as_str)
+    }
+
     fn join_nodes(&self, outside: &BTreeSet<IpAddr>) -> Result<()> {
         let mut bridge = Script::bridge();
         let numbered: Vec<_> = (1..).zip(&self.nodes).collect();
-        for (number, (_, namespace)) in &numbered {
-            bridge.join_underlay(*number, namespace.name());
+        for (number, (node, namespace)) in &numbered {
+            bridge.join_underlay(*number, namespace.name(), self.uplink(node));
         }
-        bridge.join_underlay(script::OUTSIDE, self.outside.name());
+        bridge.join_underlay(script::OUTSIDE, self.outside.name(), script::UPLINK);
         run_all([(&self.underlay, &bridge)])?;
         let everywhere: Vec<_> =
             numbered.iter().map(|(number, (node, _))| (*number, &self.cluster.nodes[*node])).collect();
         let outside: Vec<_> = outside.iter().copied().collect();
         let mut scripts = Vec::new();
         for (number, (node, namespace)) in &numbered {
-            let mut script = Script::on_underlay(*number, &everywhere);
-            script.address("eth0", &self.cluster.nodes[*node]);
+            let uplink = self.uplink(node);
+            let mut script = Script::on_underlay(*number, &everywhere, uplink);
+            script.address(uplink, &self.cluster.nodes[*node]);
             script.default_route();
             scripts.push((*namespace, script));
         }
-        let mut world = Script::on_underlay(script::OUTSIDE, &everywhere);
+        let mut world = Script::on_underlay(script::OUTSIDE, &everywhere, script::UPLINK);
         world.address("lo", &outside);
         scripts.push((&self.outside, world));
         run_all(scripts.iter().map(|(namespace, script)| (*namespace, script)))

@@ -24,10 +24,13 @@ use ferrule_tests::{
     agent::{Agent, program},
     case::{Case, Question, verdict},
     cluster::manifests,
+    compiled::Hooks,
     decider::of_answer,
     namespace::Namespace,
     probe::{Prober, Request},
+    service::Mode,
     topology::Topology,
+    verdict::Judge,
 };
 
 /// Judges every case, two at a time, and fails with all that went wrong.
@@ -72,12 +75,35 @@ fn cases_say_what_they_show() {
 #[test]
 fn evaluator() {
     judge_all(|case| {
+        if has_nodes_in_play(case) {
+            return evaluator_of_nodes(case);
+        }
         let cluster = Cluster::new(store(case)?, case.options()?);
         Ok(ask(case, "evaluator", |question| {
             let answer = cluster.verdict(&flow_of_evaluator(question)).map_err(|error| error.to_string())?;
             Ok((answer.verdict.to_string(), of_answer(&answer)))
         }))
     });
+}
+
+/// Whether the nodes themselves are in play, so that packets pass more hooks than those that judge pods.
+fn has_nodes_in_play(case: &Case) -> bool {
+    let kinds = ["HostEndpoint", "Service", "EndpointSlice", "FelixConfiguration"];
+    case.objects.iter().any(|object| kinds.iter().any(|kind| object["kind"] == *kind))
+}
+
+/// The evaluator at every hook. Whoever said something on the way may be what decided.
+fn evaluator_of_nodes(case: &Case) -> Result<Vec<String>> {
+    let mut hooks = Hooks::with(case.options()?);
+    hooks.load(&case.objects);
+    Ok(ask(case, "evaluator", |question| {
+        let (outcome, trail) = hooks.trail(&question.flow())?;
+        let mut deciders: Vec<_> = trail.iter().map(ToString::to_string).collect();
+        if deciders.is_empty() {
+            deciders.push("no-policy".to_owned());
+        }
+        Ok((outcome.to_string(), deciders))
+    }))
 }
 
 /// Asks a judge who can say what decided: reports of all that he sees otherwise than the case.
@@ -134,9 +160,12 @@ fn nft_accepts_the_text_and_it_is_the_expected_one() {
 #[test]
 fn packets_through_the_text() {
     judge_all(|case| {
-        let topology = Topology::build(&case.name, &case.cluster, &case.outside())?;
+        let topology = case.topology()?;
         for (node, namespace) in topology.nodes() {
             namespace.execute("nft", &["--file", "-"], &render(case, node)?)?;
+        }
+        if !case.proxy.is_idle() {
+            case.proxy.install(&topology, Mode::Iptables)?;
         }
         send(case, &topology, "packets through the text")
     });
@@ -145,7 +174,10 @@ fn packets_through_the_text() {
 #[test]
 fn packets() {
     judge_all(|case| {
-        let topology = Topology::build(&case.name, &case.cluster, &case.outside())?;
+        let topology = case.topology()?;
+        if !case.proxy.is_idle() {
+            case.proxy.install(&topology, Mode::Nftables)?;
+        }
         let mut agents = Vec::new();
         for (node, namespace) in topology.nodes() {
             agents.push((Agent::start(namespace, node, &case.directory, &case.arguments)?, namespace));

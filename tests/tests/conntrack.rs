@@ -123,6 +123,7 @@ fn probe(protocol: Protocol, from: (&str, &str, u16), to: (&str, u16), expected:
         sender: Place::Pod(format!("default/{sender}")),
         source: address(source),
         destination: address(to.0),
+        arrives: address(to.0),
         request: Request::Ports { protocol, port: to.1, source: Some(port) },
         expected,
     }

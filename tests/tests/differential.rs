@@ -95,3 +95,13 @@ fn compiled_is_closed_where_the_specification_is_in_doubt() {
         .unwrap_or_else(|report| panic!("{report}"));
     println!("{tally:?}");
 }
+
+#[test]
+fn compiled_is_specified_with_the_nodes_in_play() {
+    let tally =
+        compare::universes_of_nodes(seeds(4_000_000, 800), FLOWS).unwrap_or_else(|report| panic!("{report}"));
+    println!("{tally:?}");
+    let least = [tally.allowed, tally.denied, tally.by_rule].into_iter().min();
+    let enough = tally.verdicts() >= 40_000 && least >= Some(tally.verdicts() / 10);
+    assert!(enough || std::env::var("FERRULE_UNIVERSES").is_ok(), "{tally:?}");
+}

@@ -161,10 +161,18 @@ spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress, Egress], i
                     sender: Place::Outside,
                     source: peer,
                     destination: pod,
+                    arrives: pod,
                     request,
                     expected,
                 });
-                probes.push(Probe { sender, source: pod, destination: peer, request, expected });
+                probes.push(Probe {
+                    sender,
+                    source: pod,
+                    destination: peer,
+                    arrives: peer,
+                    request,
+                    expected,
+                });
             }
         }
     }
@@ -187,6 +195,7 @@ spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress, Egress], i
                 sender: Place::Node("n1".to_owned()),
                 source: node.parse().unwrap(),
                 destination: format!("{prefix}{number}").parse().unwrap(),
+                arrives: format!("{prefix}{number}").parse().unwrap(),
                 request: Request::Ports { protocol: Protocol::UDP, port: 81, source: None },
                 expected: Delivery::Arrived,
             })
@@ -311,6 +320,7 @@ fn failsafe_and_allowed_packets_pass_while_an_endpoint_is_switched_on_and_off() 
             sender: Place::Outside,
             source: from.parse().unwrap(),
             destination: to.parse().unwrap(),
+            arrives: to.parse().unwrap(),
             request: Request::Ports { protocol: Protocol::UDP, port: DENIED, source: None },
             expected,
         };

@@ -47,6 +47,7 @@ fn probe(sender: &str, source: &str, destination: &str, expected: Delivery) -> P
         sender: Place::Pod(sender.to_owned()),
         source: source.parse().unwrap(),
         destination: destination.parse().unwrap(),
+        arrives: destination.parse().unwrap(),
         request: Request::Ports { protocol: Protocol::UDP, port: 80, source: None },
         expected,
     }

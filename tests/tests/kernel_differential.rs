@@ -90,7 +90,7 @@ fn judge_all(first: u64, count: u64, validity: Validity) -> Tally {
 
 /// Sends what a universe asks; the error is every difference.
 fn judge(seed: u64, validity: Validity) -> Result<Tally> {
-    let Universe { objects, flows } = Universe::of(seed, validity, FLOWS);
+    let Universe { objects, flows, .. } = Universe::of(seed, validity, FLOWS);
     let (reference, cluster) = (Reference::new(&objects), Cluster::from_objects(&objects));
     let questions = questions(&reference, &cluster, &flows)?;
     let mut rig = Rig::start(&format!("s{seed}"), &to_yaml(&objects)?, "", &outside(&cluster, &questions))?;

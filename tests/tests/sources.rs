@@ -61,6 +61,7 @@ fn to_all(pod: &str, source: [&str; 2], request: Request, expected: Delivery) ->
         sender: Place::Pod(pod.to_owned()),
         source: source.parse().unwrap(),
         destination: destination.parse().unwrap(),
+        arrives: destination.parse().unwrap(),
         request,
         expected,
     };

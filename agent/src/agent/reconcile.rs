@@ -161,7 +161,11 @@ impl<D: Dataplane> Reconciler<D> {
     /// The interfaces of the endpoints of this node.
     pub fn interfaces(&self) -> Interfaces {
         let spoofing = |endpoint: &Endpoint| {
-            if endpoint.allowed_sources.is_empty() { SourceSpoofing::Forbidden } else { SourceSpoofing::Allowed }
+            if endpoint.allowed_sources.is_empty() {
+                SourceSpoofing::Forbidden
+            } else {
+                SourceSpoofing::Allowed
+            }
         };
         let endpoints = self.policy.endpoints.values();
         endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()

@@ -5,11 +5,11 @@
 
 use ferrule_ruleset::{
     policy::{Direction, PolicyKey},
-    verdict::{Answer, Decision, Reason},
+    verdict::{Answer, Decision, Place, Reason},
 };
 use serde_json::{Map, Value, json};
 
-/// The answer of one batch line: `verdict`, `by`, and `detail` if there is more to say about a built-in.
+/// The answer of one batch line: `verdict`, `by`, and `detail` if there is more to say about a built-in or it was a host endpoint's.
 pub fn line(answer: &Answer) -> Value {
     let mut object = Map::new();
     decision(&answer.by, &mut object);
@@ -32,16 +32,27 @@ pub fn document(answer: &Answer) -> Value {
 fn decision(decision: &Decision, object: &mut Map<String, Value>) {
     object.insert("verdict".to_owned(), decision.verdict.as_str().into());
     object.insert("by".to_owned(), by(&decision.reason));
-    let Some(direction) = decision.reason.direction().filter(|_| decision.reason.builtin().is_some()) else {
-        return;
+    if let Some(detail) = detail(decision) {
+        object.insert("detail".to_owned(), detail);
+    }
+}
+
+/// Where it was decided, as far as `by` does not say so: the pod of a built-in, the host endpoint of anything.
+fn detail(decision: &Decision) -> Option<Value> {
+    let direction = decision.reason.direction()?.to_string();
+    let mut detail = match (&decision.at, decision.reason.builtin()) {
+        (Some(Place::HostEndpoint { node, name }), _) => {
+            json!({ "direction": direction, "node": node.as_str(), "host_endpoint": name.as_str() })
+        }
+        (Some(Place::Pod(pod)), Some(_)) => json!({ "direction": direction, "pod": pod.to_string() }),
+        (None, Some(_)) => json!({ "direction": direction, "pod": null }),
+        (Some(Place::Pod(_)) | None, None) => return None,
     };
-    let mut detail =
-        json!({ "direction": direction.to_string(), "pod": decision.pod.as_ref().map(ToString::to_string) });
     if let Reason::EndOfTier { tier, policies, .. } = &decision.reason {
         detail["tier"] = tier.as_str().into();
         detail["policies"] = policies.iter().map(policy).collect();
     }
-    object.insert("detail".to_owned(), detail);
+    Some(detail)
 }
 
 /// What decided: an object for a policy, the name of a built-in.

@@ -7,13 +7,13 @@ use ferrule_ruleset::{
     origin::Builtin,
     policy::{Direction, PolicyKey},
     resource::ResourceKey,
-    verdict::{Answer, Cluster, Decision, Flow, FlowError, Miss, Reason, Verdict},
+    verdict::{Answer, Cluster, Decision, Flow, FlowError, Miss, Place, Reason, Verdict},
 };
 
 use super::miss;
 
-/// The answer for people: the verdict first, then what each end said, with the place of each policy in the manifests. After a deny of the sender's, what
-/// the receiver would have said; at the end of a tier, what each rule asks that the flow does not meet.
+/// The answer for people: the verdict first, then what each end and each node between them said, with the place of each policy in the manifests. After a
+/// deny of the sender's, what the receiver would have said; at the end of a tier, what each rule asks that the flow does not meet.
 pub fn text(
     flow: &Flow,
     answer: &Answer,
@@ -72,37 +72,48 @@ fn traffic(flow: &Flow) -> String {
 }
 
 fn sentence(step: &Decision, directory: &Directory) -> String {
-    let pod = step.pod.as_ref().map_or_else(|| "the pod".to_owned(), ToString::to_string);
+    let subject = subject(step.at.as_ref());
     let verb = match step.verdict {
         Verdict::Allow => "allowed",
         Verdict::Deny => "denied",
     };
     match &step.reason {
         Reason::Rule { direction, tier, policy, index } => format!(
-            "{direction} of {pod}: {verb} by spec.{direction}[{index}] of {} in tier {tier}",
+            "{direction} of {subject}: {verb} by spec.{direction}[{index}] of {} in tier {tier}",
             policy_with_place(policy, directory)
         ),
         Reason::EndOfTier { direction, tier, .. } => {
             format!(
-                "{direction} of {pod}: {verb} at the end of tier {tier}: these policies select it, and none of their rules matches:"
+                "{direction} of {subject}: {verb} at the end of tier {tier}: these policies select it, and none of their rules matches:"
             )
         }
         Reason::StandIn { direction, policy } => {
             format!(
-                "{direction} of {pod}: {verb} by the closed stand-in of {}",
+                "{direction} of {subject}: {verb} by the closed stand-in of {}",
                 policy_with_place(policy, directory)
             )
         }
         Reason::Profile { direction } => {
-            format!("{direction} of {pod}: {verb} by profile: {}", profile(step.verdict))
+            format!("{direction} of {subject}: {verb} by profile: {}", profile(step.verdict))
         }
         Reason::Builtin { direction: Some(direction), role } => {
-            format!("{direction} of {pod}: {verb} by {}", builtin(*role))
+            format!("{direction} of {subject}: {verb} by {}", builtin(*role, step.verdict))
         }
-        Reason::Builtin { direction: None, role } => format!("{verb} by {}", builtin(*role)),
+        Reason::Builtin { direction: None, role } => {
+            format!("{verb} by {}", builtin(*role, step.verdict))
+        }
         Reason::Loopback => {
-            format!("{verb} by loopback: {pod} to itself, which never leaves its network namespace")
+            format!("{verb} by loopback: {subject} to itself, which never leaves its network namespace")
         }
+    }
+}
+
+/// Whose direction it is.
+fn subject(at: Option<&Place>) -> String {
+    match at {
+        Some(Place::Pod(pod)) => pod.to_string(),
+        Some(Place::HostEndpoint { node, name }) => format!("host endpoint {name} of node {node}"),
+        None => "the pod".to_owned(),
     }
 }
 
@@ -113,25 +124,26 @@ fn profile(verdict: Verdict) -> &'static str {
     }
 }
 
-fn builtin(role: Builtin) -> String {
-    let meaning = match role {
-        Builtin::NoPolicy => "neither end is a pod",
-        Builtin::HostToOwnPod => "what a node sends to its own pods is never policed",
-        Builtin::EndpointToHost => "the action for a pod's traffic to its own node",
-        Builtin::SourceAddress => "a pod sends from its own addresses only",
-        Builtin::UnknownInterface => "no pod of the node is known at its interface",
-        Builtin::NeighbourDiscovery => "nodes must hear discovery messages of their pods",
-        Builtin::Established | Builtin::Invalid => "what connection tracking says of the packet",
-        Builtin::Failsafe => "a port that host endpoint policy cannot close",
-        Builtin::HostEndpointDefault => "no policy and no profile of the host endpoint allows it",
-        Builtin::Translated => "it is judged by the interface it really leaves by",
-        Builtin::PacketRate | Builtin::ConnectionLimit => "a limit of the pod",
-        Builtin::Dscp => "the mark of what a pod sends out of the cluster",
-        Builtin::Encapsulation => "pods send no encapsulated packets",
-        Builtin::NatOutgoing => "the translation of what leaves the cluster",
-        Builtin::ServiceLoop => "no service answers at this service address",
-        Builtin::FloatingAddress => "an address that leads to a pod",
-        Builtin::Dispatch => "the way between stages of the ruleset",
+fn builtin(role: Builtin, verdict: Verdict) -> String {
+    let meaning = match (role, verdict) {
+        (Builtin::NoPolicy, _) => "no policy governs either end",
+        (Builtin::HostToOwnPod, _) => "what a node sends to its own pods is never policed",
+        (Builtin::EndpointToHost, _) => "the action for a pod's traffic to its own node",
+        (Builtin::SourceAddress, _) => "a pod sends from its own addresses only",
+        (Builtin::UnknownInterface, _) => "no pod of the node is known at its interface",
+        (Builtin::NeighbourDiscovery, _) => "nodes must hear discovery messages of their neighbours",
+        (Builtin::Established | Builtin::Invalid, _) => "what connection tracking says of the packet",
+        (Builtin::Failsafe, _) => "a port that host endpoint policy cannot close",
+        (Builtin::HostEndpointDefault, _) => "no policy and no profile of the host endpoint allows it",
+        (Builtin::Translated, _) => "it is judged by the interface it really leaves by",
+        (Builtin::PacketRate | Builtin::ConnectionLimit, _) => "a limit of the pod",
+        (Builtin::Dscp, _) => "the mark of what a pod sends out of the cluster",
+        (Builtin::Encapsulation, Verdict::Allow) => "nodes carry the traffic of pods to each other",
+        (Builtin::Encapsulation, Verdict::Deny) => "pods send no encapsulated packets",
+        (Builtin::NatOutgoing, _) => "the translation of what leaves the cluster",
+        (Builtin::ServiceLoop, _) => "no service answers at this service address",
+        (Builtin::FloatingAddress, _) => "an address that leads to a pod",
+        (Builtin::Dispatch, _) => "the way between stages of the ruleset",
     };
     format!("{}: {meaning}", role.as_str())
 }

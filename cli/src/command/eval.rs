@@ -29,17 +29,24 @@ const AFTER_HELP: &str = "\
 A PEER is namespace/pod, node/NAME or an IP address. An address that belongs to a pod or node is that pod or node. \
 Between two pods by name IPv4 is used if both have it, else IPv6; --family forces one.
 
-The answer names the policy and rule that decided, at both ends. A built-in may have decided instead:
-  end-of-tier       policies select the pod, and no rule of them matched
-  profile           no policy governs the pod in that direction, so its namespace's profile does
-  host-to-own-pod   what a node sends to its own pods is never policed
-  endpoint-to-host  what a pod sends to its own node, after its egress policy
-  loopback          a pod to itself
-  no-policy         neither end is a pod
+The answer names the policy and rule that decided, at both ends and at the host endpoints of the nodes on the way. A built-in may have decided instead:
+  end-of-tier            policies select the pod or host endpoint, and no rule of them matched
+  profile                no policy governs the pod or host endpoint in that direction, so its profile does
+  host-to-own-pod        what a node sends to its own pods is never policed
+  endpoint-to-host       what a pod sends to its own node, after its egress policy
+  failsafe               a port that policy of host endpoints cannot close
+  host-endpoint-default  no policy and no profile of the host endpoint allows it
+  encapsulation          nodes carry the traffic of pods to each other; pods send no such packets themselves
+  loopback               a pod to itself
+  no-policy              no policy governs either end
+
+Nobody looks at the interfaces of nodes: an address of a node is assumed on the interface of the host endpoint that expects it, everything else on the \
+only interface that a host endpoint of the node names, or else on one that only a host endpoint of all interfaces (*) governs. Services are not looked \
+at: the destination is taken as it arrives.
 
 With --batch, each line of standard input is an object {\"from\", \"to\", \"protocol\", \"port\"} and, where wanted, \
 \"source_port\", \"icmp_type\", \"icmp_code\", \"family\"; other keys are ignored. Each line of standard output is its \
-answer {\"verdict\", \"by\"}, with a \"detail\" where a built-in has more to say, or {\"error\"}.
+answer {\"verdict\", \"by\"}, with a \"detail\" where a built-in or a host endpoint has more to say, or {\"error\"}.
 
 Exit codes: 0 allowed, 1 denied, 2 usage, 3 could not be answered. With --batch: 0 if every line could be answered, \
 denials included, else 1.

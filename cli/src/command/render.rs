@@ -17,7 +17,7 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 The text replaces the tables `ip ferrule` and `ip6 ferrule` as a whole. Pods are assumed at the interfaces that Calico's \
-CNI plug-in names. Findings about the manifests go to standard error, with --output json into the answer.
+CNI plug-in names, host endpoints without an interface name at eth0 if they expect an address of the node. Findings about the manifests go to standard error, with --output json into the answer.
 
 Examples:
   ferrule render --manifests manifests/ --node node-1
@@ -60,8 +60,8 @@ impl Arguments {
         let mut resolver = Resolver::new(node.clone(), options.prefixes.clone()).with_layer(&options.layer);
         manifests.store.resources().for_each(|resource| resolver.apply(Event::Upsert(resource.clone())));
         let policy = resolver.resolve();
-        if policy.endpoints.is_empty() {
-            eprintln!("ferrule: the manifests place no pod on node {node}");
+        if policy.endpoints.is_empty() && policy.host_endpoints.is_empty() {
+            eprintln!("ferrule: the manifests place no pod and no host endpoint on node {node}");
         }
         let ruleset = render(&compile(&policy, &options));
         let findings = manifests.findings();

@@ -5,6 +5,7 @@
 mod completion;
 mod eval;
 mod eval_batch;
+mod host;
 mod render;
 mod selector;
 mod shop;

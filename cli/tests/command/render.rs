@@ -41,7 +41,7 @@ fn findings_and_a_node_without_pods_are_told_beside_the_text() {
     assert_eq!(ran.code, Some(0));
     assert!(ran.stdout.contains("table ip ferrule"), "{}", ran.stdout);
     assert!(ran.stderr.contains("bad.yaml:2: warning: "), "{}", ran.stderr);
-    assert!(ran.stderr.contains("no pod on node n7"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no pod and no host endpoint on node n7"), "{}", ran.stderr);
 }
 
 #[test]

@@ -166,15 +166,19 @@ fn interface(side: InterfaceSide, prefix: &str) -> Statement {
 
 /// Packets of admitted flows pass; what connection tracking cannot place is dropped, unless the node is told to judge it.
 pub(super) fn tracking(layout: &Layout, origin: impl Fn(Builtin) -> Arc<Origin>) -> Vec<Rule> {
-    let mut rules = vec![Rule {
-        statements: vec![
-            Statement::Match(Match::Ct(Operator::Is, CtState::EstablishedOrRelated)),
-            Statement::Verdict(Verdict::Accept),
-        ],
-        origin: origin(Builtin::Established),
-    }];
+    let established = established(origin(Builtin::Established));
+    std::iter::once(established).chain(invalid(layout, || origin(Builtin::Invalid))).collect()
+}
+
+fn established(origin: Arc<Origin>) -> Rule {
+    let state = Match::Ct(Operator::Is, CtState::EstablishedOrRelated);
+    Rule { statements: vec![Statement::Match(state), Statement::Verdict(Verdict::Accept)], origin }
+}
+
+/// What connection tracking cannot place is dropped, unless the node is told to judge it.
+pub(super) fn invalid(layout: &Layout, origin: impl FnOnce() -> Arc<Origin>) -> Option<Rule> {
     match layout.settings.invalid {
-        InvalidPackets::Drop => rules.push(Rule {
+        InvalidPackets::Drop => Some(Rule {
             statements: vec![
                 Statement::Match(Match::Ct(Operator::Is, CtState::Invalid)),
                 // Connection tracking verifies the checksum of UDP-Lite as if it were UDP (`udplite_error` in nf_conntrack_proto_udp.c) and takes
@@ -183,9 +187,8 @@ pub(super) fn tracking(layout: &Layout, origin: impl Fn(Builtin) -> Arc<Origin>)
                 Statement::Counter,
                 Statement::Verdict(Verdict::Drop),
             ],
-            origin: origin(Builtin::Invalid),
+            origin: origin(),
         }),
-        InvalidPackets::Judge => {}
+        InvalidPackets::Judge => None,
     }
-    rules
 }

@@ -9,7 +9,7 @@ mod strategy;
 use packets::packet;
 use proptest::{collection::vec, prelude::*, strategy::ValueTree as _};
 use reading::Reading;
-use strategy::node_policy;
+use strategy::{mixed, node_policy};
 
 use super::{Compiler, Options, compile};
 use crate::{address::Family, evaluate::evaluate, ir::NodePolicy, origin::Origin, packet::Packet};
@@ -52,11 +52,18 @@ proptest! {
     }
 
     #[test]
-    fn compiling_step_by_step_gives_what_compiling_the_last_gives(policies in vec(node_policy(), 1..5), indexed in any::<bool>()) {
+    fn compiling_step_by_step_gives_what_compiling_the_last_gives(
+        first in node_policy(),
+        steps in vec((node_policy(), prop_oneof![Just(u16::MAX), (0..9u16).prop_map(|bit| 1 << bit), any::<u16>()]), 1..5),
+        indexed in any::<bool>(),
+    ) {
         let options = options(if indexed { 0 } else { 32 });
         let mut compiler = Compiler::new(options.clone());
-        for policy in &policies {
-            prop_assert_eq!(compiler.compile(policy), compile(policy, &options));
+        let mut policy = first;
+        compiler.compile(&policy);
+        for (other, bits) in &steps {
+            policy = mixed(&policy, other, *bits);
+            prop_assert_eq!(compiler.compile(&policy), compile(&policy, &options));
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
 pub struct HostEndpoint {
     /// Its name.
     pub name: HostEndpointName,
-    /// The interface.
+    /// Its interfaces.
     pub interface: HostInterface,
     /// What decides about traffic that begins or ends at the node. The failsafe ports precede it.
     pub local: PerDirection<Verdicts>,
@@ -30,11 +30,11 @@ pub struct HostEndpoint {
     pub untracked: PerDirection<Vec<TierStep>>,
 }
 
-/// The interface of a host endpoint.
+/// The interfaces of a host endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostInterface {
-    /// This one.
-    Named(InterfaceName),
+    /// These, at least one; several only where they were found by the addresses that they bear.
+    Named(BTreeSet<InterfaceName>),
     /// Every one that no other host endpoint has; for traffic that begins or ends at the node, and not for forwarded or pre-DNAT traffic, less those of workloads.
     Others,
 }

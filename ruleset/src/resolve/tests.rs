@@ -1,8 +1,14 @@
 mod address_set;
+mod consistent;
 mod endpoint;
 mod fixture;
+mod host_endpoint;
+mod host_policy;
 mod inheritance;
 mod law;
+mod node;
 mod oracle;
+mod reach;
+mod service;
 mod states;
 mod universe;

@@ -1,12 +1,17 @@
 //! The cluster: who is where, and the ruleset of every node that was asked for.
 
-use std::{cell::OnceCell, collections::BTreeMap, net::IpAddr};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use crate::{
     address::{Family, PerFamily},
     compile::Options,
     name::{NodeName, ObjectName},
     resource::{Pod, PodState, Resource, ResourceKey},
+    settings::Switch,
     store::Store,
     verdict::{
         Answer, Decision, Flow, FlowError, Peer, Verdict,
@@ -25,6 +30,7 @@ pub struct Cluster {
     options: Options,
     nodes: BTreeMap<NodeName, KnownNode>,
     owners: BTreeMap<IpAddr, Owner>,
+    governed: BTreeSet<NodeName>,
 }
 
 /// A node that an object names.
@@ -37,7 +43,13 @@ struct KnownNode {
 impl Cluster {
     /// The cluster of these objects; `options` are those of the agents on all nodes. The store's links are not looked at.
     pub fn new(store: Store, options: Options) -> Self {
-        let mut cluster = Self { store, options, nodes: BTreeMap::new(), owners: BTreeMap::new() };
+        let mut cluster = Self {
+            store,
+            options,
+            nodes: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            governed: BTreeSet::new(),
+        };
         for resource in cluster.store.resources() {
             match resource {
                 Resource::Node(node) => {
@@ -52,12 +64,16 @@ impl Cluster {
                         known.addresses.extend(&pod.addresses);
                     }
                 }
+                Resource::HostEndpoint(endpoint) => {
+                    cluster.governed.insert(endpoint.node.clone());
+                    let known = cluster.nodes.entry(endpoint.node.clone()).or_default();
+                    known.addresses.extend(&endpoint.expected_addresses);
+                }
                 Resource::Namespace(_)
                 | Resource::ServiceAccount(_)
                 | Resource::Policy(_)
                 | Resource::Tier(_)
                 | Resource::NetworkSet(_)
-                | Resource::HostEndpoint(_)
                 | Resource::Service(_)
                 | Resource::EndpointSlice(_)
                 | Resource::IpPool(_)
@@ -72,9 +88,9 @@ impl Cluster {
     /// What becomes of a flow.
     pub fn verdict(&self, flow: &Flow) -> Result<Answer, FlowError> {
         let (from, to) = self.ends(flow)?;
-        match Route::between(&from, &to) {
+        match self.route(&from, &to) {
             Route::Loopback => Ok(Answer::of(vec![Decision::loopback(from.pod().cloned())])),
-            Route::NoPolicy => Ok(Answer::of(vec![Decision::no_policy()])),
+            Route::NoPolicy => Ok(Answer::of(Vec::new())),
             Route::Hooks(crossings) => {
                 let header = end::header(flow, &from, &to)?;
                 let mut path = Vec::new();
@@ -89,6 +105,22 @@ impl Cluster {
         }
     }
 
+    /// The way between two ends, less the nodes at whose own traffic no policy looks.
+    pub(super) fn route(&self, from: &End, to: &End) -> Route {
+        match Route::between(from, to) {
+            Route::Hooks(mut crossings) => {
+                crossings.retain(|crossing| !crossing.is_of_node() || self.is_governed(&crossing.node));
+                if crossings.is_empty() { Route::NoPolicy } else { Route::Hooks(crossings) }
+            }
+            route @ (Route::Loopback | Route::NoPolicy) => route,
+        }
+    }
+
+    /// Whether a node may have host endpoints.
+    fn is_governed(&self, node: &NodeName) -> bool {
+        self.governed.contains(node) || self.options.layer.auto_host_endpoints == Some(Switch::Enabled)
+    }
+
     /// Who the ends of a flow are, if the question makes sense.
     pub(super) fn ends(&self, flow: &Flow) -> Result<(End, End), FlowError> {
         flow.payload()?;
@@ -99,7 +131,7 @@ impl Cluster {
         }
     }
 
-    /// Whether a Node object or a pod names the node.
+    /// Whether a Node object, a pod or a host endpoint names the node.
     pub fn knows_node(&self, node: &NodeName) -> bool {
         self.nodes.contains_key(node)
     }
@@ -112,7 +144,7 @@ impl Cluster {
     /// The node, compiled now if it was not yet.
     pub(super) fn node(&self, name: &NodeName) -> Result<&Node, FlowError> {
         let known = self.nodes.get(name).ok_or_else(|| FlowError::UnknownNode(name.clone()))?;
-        Ok(known.compiled.get_or_init(|| Node::new(name, &self.store, &self.options)))
+        Ok(known.compiled.get_or_init(|| Node::new(name, &known.addresses, &self.store, &self.options)))
     }
 
     fn pod(&self, name: &ObjectName) -> Result<&Pod, FlowError> {

@@ -1,12 +1,12 @@
-//! What was decided about a packet on its way, read from the trace of the rules it met.
+//! What was decided about a packet on its way, read from the traces of the rules it met.
 
 use crate::{
-    evaluate::{Outcome, Trace},
+    evaluate::{Outcome, Step},
     name::ObjectName,
     nft::Hook,
     origin::{Builtin, Origin},
-    policy::Direction,
-    verdict::{Reason, Verdict, route::Crossing},
+    policy::{Action, Direction, PolicyKey},
+    verdict::{Place, Reason, Verdict, route::Crossing},
 };
 
 /// One decision about a packet.
@@ -14,80 +14,93 @@ use crate::{
 pub struct Decision {
     /// What was decided.
     pub verdict: Verdict,
-    /// The pod at whose interface; none where the node decided for itself, or nobody did.
-    pub pod: Option<ObjectName>,
+    /// At whose interface; none where the node decided for itself, or nobody did.
+    pub at: Option<Place>,
     /// Why.
     pub reason: Reason,
 }
 
+/// The action of a rule of a policy, if the policy is known.
+pub(super) type Actions<'a> = dyn Fn(&PolicyKey, Direction, u32) -> Option<Action> + 'a;
+
 impl Decision {
-    /// What a node decided about a packet that crossed it, in order: for the sending pod, for the receiving pod, for the node itself. Never empty; the
-    /// last one is a deny if the packet was dropped.
+    /// What a node decided about a packet that crossed it, in order: at each place in each direction, then for the node itself. Never empty; the last one
+    /// is a deny if the packet was dropped.
     ///
-    /// In each direction the last rule that could have decided did: a rule that logs or passes on is followed by another one.
-    pub(super) fn of(trace: &Trace, crossing: &Crossing) -> Vec<Self> {
-        let origins = || trace.path.iter().rev().map(|step| step.origin.as_ref());
-        let mut decisions: Vec<Self> = [Direction::Egress, Direction::Ingress]
-            .into_iter()
-            .filter_map(|direction| origins().find(|origin| decides(origin, direction)))
-            .map(|origin| Self::new(Verdict::Allow, Reason::from(origin), crossing))
-            .collect();
-        match trace.outcome {
+    /// At a place the last rule that could have decided did: one that logs or passes on decides nothing, nor does the way to a chain.
+    pub(super) fn of(
+        outcome: Outcome,
+        path: &[(Option<&Place>, &Step)],
+        crossing: &Crossing,
+        actions: &Actions<'_>,
+    ) -> Vec<Self> {
+        let mut decisions = Vec::new();
+        for (at, step) in path {
+            if at.is_some() && decides(&step.origin, actions) {
+                Self::new(Verdict::Allow, *at, Reason::from(&*step.origin)).stand_in(&mut decisions);
+            }
+        }
+        let last = path.last().map(|(at, step)| (*at, &*step.origin));
+        match outcome {
             Outcome::Accepted => {
-                decisions.extend(Self::of_node(origins().next(), crossing, decisions.is_empty()))
+                let last = last.map(|(_, origin)| origin);
+                decisions.extend(Self::of_node(last, crossing, decisions.is_empty()));
             }
             Outcome::Dropped => {
-                let reason = origins().next().map_or(Reason::of_node(Builtin::Dispatch), Reason::from);
-                decisions.retain(|decision| decision.reason != reason);
-                decisions.push(Self::new(Verdict::Deny, reason, crossing));
+                let reason = last.map_or(Reason::of_node(Builtin::Dispatch), |(_, origin)| origin.into());
+                Self::new(Verdict::Deny, last.and_then(|(at, _)| at), reason).stand_in(&mut decisions);
             }
         }
         decisions
     }
 
-    /// What the node itself had to say about a packet that it let through: `last` is the rule that did. What only carries on the decision of a pod's
-    /// policies is no decision.
-    fn of_node(last: Option<&Origin>, crossing: &Crossing, alone: bool) -> Option<Self> {
-        let role = match (last, crossing.hook) {
-            (Some(Origin::Builtin(Builtin::NeighbourDiscovery)), _) => Builtin::NeighbourDiscovery,
-            (_, Hook::Input) => Builtin::EndpointToHost,
-            (_, Hook::Output) => Builtin::HostToOwnPod,
-            (_, Hook::Forward) if alone => Builtin::NoPolicy,
-            (_, Hook::Forward | Hook::Prerouting | Hook::Postrouting) => return None,
-        };
-        Some(Self::new(Verdict::Allow, Reason::of_node(role), crossing))
+    /// Stands in for an earlier decision at the same place in the same direction.
+    fn stand_in(self, decisions: &mut Vec<Self>) {
+        let is_same =
+            |other: &Self| other.at == self.at && other.reason.direction() == self.reason.direction();
+        decisions.retain(|other| self.at.is_none() || !is_same(other));
+        decisions.push(self);
     }
 
-    fn new(verdict: Verdict, reason: Reason, crossing: &Crossing) -> Self {
-        let pod = match reason.direction() {
-            Some(Direction::Egress) => crossing.sender.clone(),
-            Some(Direction::Ingress) => crossing.receiver.clone(),
-            None => None,
+    /// What the node itself had to say about a packet that it let through: `last` is the rule that did. What only carries on what was decided at a place
+    /// is no decision.
+    fn of_node(last: Option<&Origin>, crossing: &Crossing, alone: bool) -> Option<Self> {
+        let role = match (last, crossing.hook) {
+            (Some(Origin::Builtin(role @ (Builtin::NeighbourDiscovery | Builtin::Encapsulation))), _) => {
+                *role
+            }
+            (_, Hook::Input) if crossing.sender.is_some() => Builtin::EndpointToHost,
+            (_, Hook::Output) if crossing.receiver.is_some() => Builtin::HostToOwnPod,
+            (_, _) if alone => Builtin::NoPolicy,
+            (_, _) => return None,
         };
-        Self { verdict, pod, reason }
+        Some(Self::new(Verdict::Allow, None, Reason::of_node(role)))
+    }
+
+    fn new(verdict: Verdict, at: Option<&Place>, reason: Reason) -> Self {
+        Self { verdict, at: at.cloned(), reason }
     }
 
     /// The decision about traffic that no policy sees.
     pub(super) fn no_policy() -> Self {
-        Self { verdict: Verdict::Allow, pod: None, reason: Reason::of_node(Builtin::NoPolicy) }
+        Self::new(Verdict::Allow, None, Reason::of_node(Builtin::NoPolicy))
     }
 
     /// The decision about traffic of a pod to itself.
     pub(super) fn loopback(pod: Option<ObjectName>) -> Self {
-        Self { verdict: Verdict::Allow, pod, reason: Reason::Loopback }
+        Self { verdict: Verdict::Allow, at: pod.map(Place::Pod), reason: Reason::Loopback }
     }
 }
 
-/// Whether a rule of this origin can have the last word about a direction of a pod's traffic.
-fn decides(origin: &Origin, wanted: Direction) -> bool {
+/// Whether a rule of this origin can have the last word at a place.
+fn decides(origin: &Origin, actions: &Actions<'_>) -> bool {
     match origin {
-        Origin::Rule { direction, .. }
-        | Origin::Profile { direction }
-        | Origin::EndOfTier { direction, .. }
-        | Origin::StandIn { direction, .. } => *direction == wanted,
-        Origin::Endpoint { direction, role, .. } | Origin::HostEndpoint { direction, role, .. } => {
-            *direction == wanted && *role != Builtin::Dispatch
-        }
+        Origin::Rule { policy, direction, index, .. } => match actions(policy, *direction, *index) {
+            Some(Action::Pass | Action::Log) => false,
+            Some(Action::Allow | Action::Deny) | None => true,
+        },
+        Origin::Profile { .. } | Origin::EndOfTier { .. } | Origin::StandIn { .. } => true,
+        Origin::Endpoint { role, .. } | Origin::HostEndpoint { role, .. } => *role != Builtin::Dispatch,
         Origin::Policy { .. } | Origin::Builtin(_) => false,
     }
 }

@@ -81,11 +81,17 @@ pub(super) fn header(flow: &Flow, from: &End, to: &End) -> Result<Header, FlowEr
 
 /// Source and destination of a flow between two ends, of one family: the one it names; else IPv4 if both ends have it; else IPv6.
 ///
-/// A node that sends to its own pod may have no known address, because no rule asks for it: the unspecified address stands for it.
+/// A node that sends to its own pod may have no known address, because no rule asks for it: the unspecified address stands for it. One that sends to itself
+/// does so from the address that it sends to.
 pub(super) fn addresses(flow: &Flow, from: &End, to: &End) -> Result<(IpAddr, IpAddr), FlowError> {
     let host =
         matches!((&from.owner, &to.owner), (Owner::Node(host), Owner::Pod { node, .. }) if host == node);
+    let is_at_home = match (&from.owner, &to.owner) {
+        (Owner::Node(from), Owner::Node(to)) => from == to,
+        (from, to) => matches!((from, to), (Owner::Node(_), Owner::Loopback)),
+    };
     let source = match from.families().next() {
+        _ if is_at_home => to.addresses.clone(),
         None if host => PerFamily::from_fn(|family| Some(unspecified(family))),
         _ => from.addresses.clone(),
     };

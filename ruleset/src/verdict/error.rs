@@ -16,7 +16,9 @@ pub enum FlowError {
     #[error("there is no pod {0} in the manifests")]
     UnknownPod(ObjectName),
     /// No Node object and no pod bears the name.
-    #[error("there is no node {0}: neither a Node object nor a pod's spec.nodeName names it")]
+    #[error(
+        "there is no node {0}: no Node object, no pod's spec.nodeName and no host endpoint's spec.node names it"
+    )]
     UnknownNode(NodeName),
     /// The pod has come to its end.
     #[error("pod {0} has finished and owns no address any more")]

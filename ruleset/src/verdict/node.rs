@@ -1,22 +1,29 @@
 //! One node of the cluster: its policy and its ruleset, and what the ruleset makes of a packet.
 
+use std::net::IpAddr;
+
 use crate::{
     compile::{self, Options},
-    evaluate::evaluate,
+    evaluate::{Outcome, Trace, evaluate},
     event::Event,
     ir::NodePolicy,
-    links::{InterfacePrefix, uplink},
+    links::InterfacePrefix,
     name::{InterfaceName, NodeName, ObjectName},
-    nft::{Hook, Ruleset},
+    nft::{Hook, Ruleset, Statement},
     packet::{Packet, Tracking},
-    policy::{Direction, PolicyKey},
+    policy::{Action, Direction, PolicyKey},
     resolve::Resolver,
     store::Store,
     verdict::{
         Decision, Miss, miss,
-        route::{Crossing, Header},
+        place::Places,
+        route::{Crossing, Header, Link},
+        uplink::Uplinks,
     },
 };
+
+/// The interface by which a node speaks with itself.
+const LOOPBACK: &str = "lo";
 
 /// The policy of a node as its agent would program it.
 #[derive(Debug)]
@@ -24,12 +31,14 @@ pub(super) struct Node {
     policy: NodePolicy,
     ruleset: Ruleset,
     prefix: InterfacePrefix,
-    uplink: InterfaceName,
+    uplinks: Uplinks,
+    places: Places,
 }
 
 impl Node {
-    /// Resolves and compiles what concerns a node. The pods' interfaces are assumed under the names of Calico's CNI plug-in.
-    pub(super) fn new(name: &NodeName, store: &Store, options: &Options) -> Self {
+    /// Resolves and compiles what concerns a node with these addresses. The pods' interfaces are assumed under the names of Calico's CNI plug-in, those
+    /// towards the network as [`Uplinks`] says.
+    pub(super) fn new(name: &NodeName, addresses: &[IpAddr], store: &Store, options: &Options) -> Self {
         let mut resolver = Resolver::new(name.clone(), options.prefixes.clone()).with_layer(&options.layer);
         for resource in store.resources() {
             resolver.apply(Event::Upsert(resource.clone()));
@@ -37,12 +46,49 @@ impl Node {
         let policy = resolver.resolve();
         let ruleset = compile::compile(&policy, options);
         let prefix = options.prefixes.first().cloned().unwrap_or_default();
-        Self { policy, ruleset, prefix, uplink: uplink(&options.prefixes) }
+        let uplinks = Uplinks::assumed(&policy, addresses, store, &options.prefixes);
+        let places = Places::of(name, &policy);
+        Self { policy, ruleset, prefix, uplinks, places }
     }
 
     /// What the node decides about a packet that crosses it, in order.
     pub(super) fn judge(&self, crossing: &Crossing, header: Header) -> Vec<Decision> {
-        Decision::of(&evaluate(&self.ruleset, &self.packet(crossing, header)), crossing)
+        let packet = self.packet(crossing, header);
+        let first = match crossing.hook {
+            // Its chains ahead of connection tracking and behind it hang at one hook. The former do not ask for the state, so that one look finds out
+            // whether they except the packet, and a second one what the latter say then.
+            Hook::Output => packet.clone(),
+            Hook::Prerouting | Hook::Input | Hook::Forward | Hook::Postrouting => {
+                let tracking = Tracking::Invalid;
+                Packet { hook: Hook::Prerouting, out_interface: None, tracking, ..packet.clone() }
+            }
+        };
+        let ahead = evaluate(&self.ruleset, &first);
+        let is_excepted = self.excepts(&ahead, &packet);
+        if !is_excepted && (ahead.outcome == Outcome::Dropped || first.hook == packet.hook) {
+            return self.decisions(&ahead, &packet, crossing);
+        }
+        let tracking = if is_excepted { Tracking::Untracked } else { Tracking::New };
+        let packet = Packet { tracking, ..packet };
+        self.decisions(&evaluate(&self.ruleset, &packet), &packet, crossing)
+    }
+
+    fn decisions(&self, trace: &Trace, packet: &Packet, crossing: &Crossing) -> Vec<Decision> {
+        let action = |policy: &PolicyKey, direction: Direction, index: u32| -> Option<Action> {
+            let rules = self.policy.policies.get(policy)?.rules(direction);
+            rules.iter().find(|rule| rule.index == index).map(|rule| rule.action)
+        };
+        let path = self.places.along(trace, self.ruleset.table(packet.family()));
+        Decision::of(trace.outcome, &path, crossing, &action)
+    }
+
+    /// Whether a rule on the way excepted the packet from connection tracking.
+    fn excepts(&self, trace: &Trace, packet: &Packet) -> bool {
+        let chains = &self.ruleset.table(packet.family()).chains;
+        trace.path.iter().any(|step| {
+            let rule = chains.get(&step.chain).and_then(|chain| chain.rules.get(step.rule));
+            rule.is_some_and(|rule| rule.statements.contains(&Statement::Notrack))
+        })
     }
 
     /// Why no rule of these policies matched a packet that crosses the node.
@@ -60,7 +106,16 @@ impl Node {
     }
 
     fn packet(&self, crossing: &Crossing, Header { source, destination, payload }: Header) -> Packet {
-        let network = |side: Hook| (crossing.hook != side).then(|| self.uplink.clone());
+        let own = match crossing.hook {
+            Hook::Prerouting | Hook::Input => Some(destination),
+            Hook::Output | Hook::Postrouting => Some(source),
+            Hook::Forward => None,
+        };
+        let link = || match crossing.link {
+            Link::Network => self.uplinks.bearing(own).clone(),
+            Link::Loopback => InterfaceName::from(LOOPBACK),
+        };
+        let network = |side: Hook| (crossing.hook != side).then(link);
         Packet {
             hook: crossing.hook,
             in_interface: self.interface(crossing.sender.as_ref()).or_else(|| network(Hook::Output)),

@@ -14,7 +14,7 @@ use crate::{
 pub(super) enum Route {
     /// It never leaves the network namespace it starts in.
     Loopback,
-    /// No pod is concerned.
+    /// It meets no node, or none that any policy governs.
     NoPolicy,
     /// Through these hooks, one after the other.
     Hooks(Vec<Crossing>),
@@ -31,6 +31,17 @@ pub(super) struct Crossing {
     pub(super) receiver: Option<ObjectName>,
     /// The hook.
     pub(super) hook: Hook,
+    /// What is on the side where no pod is.
+    pub(super) link: Link,
+}
+
+/// Where a packet comes from or goes to, if that is no pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// The network.
+    Network,
+    /// The node itself, by the interface `lo`.
+    Loopback,
 }
 
 /// What rules see of the first packet besides its interfaces. The same at every hook: nothing is translated on the way.
@@ -53,27 +64,26 @@ impl Route {
             (Owner::Pod { pod: from, node }, Owner::Pod { pod: to, node: other }) if node == other => {
                 Self::Hooks(vec![Crossing::new(node, Some(from), Some(to), Hook::Forward)])
             }
-            (Owner::Pod { pod: from, node }, Owner::Pod { pod: to, node: other }) => Self::Hooks(vec![
-                Crossing::new(node, Some(from), None, Hook::Forward),
-                Crossing::new(other, None, Some(to), Hook::Forward),
-            ]),
             (Owner::Pod { pod, node }, Owner::Node(other)) if node == other => {
                 Self::Hooks(vec![Crossing::new(node, Some(pod), None, Hook::Input)])
-            }
-            (Owner::Pod { pod, node }, Owner::Node(_) | Owner::Outside) => {
-                Self::Hooks(vec![Crossing::new(node, Some(pod), None, Hook::Forward)])
             }
             (Owner::Node(other), Owner::Pod { pod, node }) if node == other => {
                 Self::Hooks(vec![Crossing::new(node, None, Some(pod), Hook::Output)])
             }
-            (Owner::Node(_) | Owner::Outside | Owner::Loopback, Owner::Pod { pod, node }) => {
-                Self::Hooks(vec![Crossing::new(node, None, Some(pod), Hook::Forward)])
+            // It stays at home, whatever address it uses, and yet leaves by an interface and comes in by it.
+            (Owner::Node(node), Owner::Loopback) => Self::at_home(node),
+            (Owner::Node(from), Owner::Node(to)) if from == to => Self::at_home(from),
+            (from, to) => {
+                let crossings: Vec<_> =
+                    Crossing::out_of(from).into_iter().chain(Crossing::into(to)).collect();
+                if crossings.is_empty() { Self::NoPolicy } else { Self::Hooks(crossings) }
             }
-            (
-                Owner::Node(_) | Owner::Outside | Owner::Loopback,
-                Owner::Node(_) | Owner::Outside | Owner::Loopback,
-            ) => Self::NoPolicy,
         }
+    }
+
+    fn at_home(node: &NodeName) -> Self {
+        let crossing = |hook| Crossing { link: Link::Loopback, ..Crossing::new(node, None, None, hook) };
+        Self::Hooks([Hook::Output, Hook::Input].map(crossing).into())
     }
 }
 
@@ -84,6 +94,30 @@ impl Crossing {
         receiver: Option<&ObjectName>,
         hook: Hook,
     ) -> Self {
-        Self { node: node.clone(), sender: sender.cloned(), receiver: receiver.cloned(), hook }
+        let (sender, receiver) = (sender.cloned(), receiver.cloned());
+        Self { node: node.clone(), sender, receiver, hook, link: Link::Network }
+    }
+
+    /// From an end to the network.
+    fn out_of(end: &Owner) -> Option<Self> {
+        match end {
+            Owner::Pod { pod, node } => Some(Self::new(node, Some(pod), None, Hook::Forward)),
+            Owner::Node(node) => Some(Self::new(node, None, None, Hook::Output)),
+            Owner::Loopback | Owner::Outside => None,
+        }
+    }
+
+    /// From the network to an end.
+    fn into(end: &Owner) -> Option<Self> {
+        match end {
+            Owner::Pod { pod, node } => Some(Self::new(node, None, Some(pod), Hook::Forward)),
+            Owner::Node(node) => Some(Self::new(node, None, None, Hook::Input)),
+            Owner::Loopback | Owner::Outside => None,
+        }
+    }
+
+    /// Whether no pod of the node has a part in it, so that policy sees it only if host endpoints govern the node.
+    pub(super) fn is_of_node(&self) -> bool {
+        self.sender.is_none() && self.receiver.is_none()
     }
 }

@@ -7,6 +7,7 @@
 //! ```
 
 mod ends;
+mod host;
 mod policy;
 mod trace;
 

@@ -1,13 +1,15 @@
 //! A line of `flows.txt`.
 //!
 //! ```text
-//! FROM[,FROM…] -> TO[,TO…]  PROTOCOL[,PROTOCOL…] [PORT[,PORT…]] [from PORT] [v4|v6]  allow|deny  [by DECIDER]   # remark
+//! FROM[,FROM…] -> TO[@NODE][,TO…]  PROTOCOL[,PROTOCOL…] [PORT[,PORT…]] [from PORT] [v4|v6]  allow|deny  [by DECIDER]   # remark
 //! default/web -> default/db tcp 5432 allow by knp/default/db ingress[0]
 //! 203.0.113.7 -> default/db tcp,udp 53,5432 deny by end-of-tier
 //! node/n1 -> default/db ping allow
+//! 203.0.113.7 -> svc/default/web@n2 tcp 80 allow
 //! ```
 //!
-//! A peer is `namespace/pod`, `node/NAME`, or an address. A protocol is `tcp`, `udp`, `sctp`, `udplite`, `ping` (an echo request), `icmp:TYPE/CODE`,
+//! A peer is `namespace/pod`, `node/NAME`, an address, or, as a receiver, `svc/NAMESPACE/NAME` (the cluster addresses of a Service). `@NODE` is the node by
+//! which the world outside sends what is bound for a Service's address. Nodes run kube-proxy if there are Services. A protocol is `tcp`, `udp`, `sctp`, `udplite`, `ping` (an echo request), `icmp:TYPE/CODE`,
 //! `icmpv6:TYPE/CODE`, or a number. Each combination is judged, in each family that both peers have unless one is named. What decided is written as the
 //! beginning of `knp/NAMESPACE/NAME ingress[0]` (`np/…`, `gnp/NAME`), or as the name of a built-in (`end-of-tier`, `profile`, `host-to-own-pod`, …).
 
@@ -28,6 +30,8 @@ pub struct Line {
     pub from: String,
     /// Who receives.
     pub to: String,
+    /// The node by which the world outside sends it, where the receiver does not say.
+    pub at: Option<String>,
     /// What is sent.
     pub traffic: Traffic,
     /// The only family that is meant.
@@ -82,9 +86,11 @@ impl Line {
         let mut lines = Vec::new();
         for from in from.split(',') {
             for to in to.split(',') {
+                let (to, at) = to.split_once('@').map_or((to, None), |(to, at)| (to, Some(at)));
                 let line = |traffic: &Traffic| Self {
                     from: from.to_owned(),
                     to: to.to_owned(),
+                    at: at.map(str::to_owned),
                     traffic: *traffic,
                     family: family.or_else(|| implied_family(*traffic)),
                     expected,
@@ -112,6 +118,7 @@ impl Line {
                 sender,
                 source,
                 destination,
+                arrives: destination,
                 request: self.request(family),
                 expected: self.expected,
             });
@@ -160,8 +167,9 @@ impl Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, to, .. } = self;
-        write!(f, "{from} -> {to} ")?;
+        let Self { from, to, at, .. } = self;
+        let at = at.as_ref().map(|node| format!("@{node}")).unwrap_or_default();
+        write!(f, "{from} -> {to}{at} ")?;
         match self.traffic {
             Traffic::Ping => write!(f, "ping")?,
             Traffic::Request(Request::Ports { protocol, port, source }) => {

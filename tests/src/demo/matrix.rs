@@ -60,6 +60,7 @@ fn request((from, source): &(String, IpAddr), (to, destination): &(String, IpAdd
         sender: Place::Pod(from.clone()),
         source: *source,
         destination: *destination,
+        arrives: *destination,
         request: Request::Ports { protocol, port, source: None },
         expected: Delivery::Lost,
     })

@@ -44,6 +44,16 @@ pub fn generate(rng: &mut Rng) -> (Vocabulary, Vec<Value>) {
     (vocabulary, objects)
 }
 
+/// Leaves a node its first address of each family: where there are more, kube-proxy's modes differ in which of them take NodePorts.
+pub fn confine_to_one_address(object: &mut Value) {
+    if object["kind"] != "Node" {
+        return;
+    }
+    let Some(addresses) = object["status"]["addresses"].as_array_mut() else { return };
+    addresses
+        .retain(|entry| !entry["address"].as_str().is_some_and(|address| address.starts_with("203.0.113.")));
+}
+
 /// Labels of the vocabulary, now and then one that its bearer may not have.
 pub fn labels(rng: &mut Rng) -> Value {
     let mut labels = Map::new();

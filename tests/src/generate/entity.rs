@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Rng, Validity,
     selectors::{Of, calico},
-    vocabulary::{ACCOUNTS, PORT_NAMES, Vocabulary},
+    vocabulary::{ACCOUNTS, HOST_PORT_NAME, PORT_NAMES, Vocabulary},
 };
 
 /// A network around an address that matters; its borders are remembered.
@@ -61,7 +61,8 @@ pub enum Ports {
 
 fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, ports: Ports) -> Value {
     if ports == Ports::Named || rng.chance(25) {
-        return (*rng.pick(&PORT_NAMES)).into();
+        let of_hosts = !vocabulary.services.is_empty() && rng.chance(30);
+        return if of_hosts { HOST_PORT_NAME } else { *rng.pick(&PORT_NAMES) }.into();
     }
     let (one, other) = (number(rng, vocabulary), number(rng, vocabulary));
     match rng.between(1, 6) {

@@ -81,7 +81,7 @@ fn spec(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity, namespac
         let selector = calico(rng, Of::Endpoints);
         // Beside a service account selector, what `all()` of a global policy means is told by no text that could be tested against.
         let ambiguous = !namespaced
-            && spec.get("serviceAccountSelector").is_some()
+            && (spec.get("serviceAccountSelector").is_some() || !vocabulary.services.is_empty())
             && ["all()", " "].contains(&selector.as_str());
         spec["selector"] = if ambiguous { "" } else { selector.as_str() }.into();
     }
@@ -94,10 +94,12 @@ fn spec(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity, namespac
     }
     for field in ["ingress", "egress"] {
         if rng.chance(65) {
-            spec[field] = rng.list(0, 6, |rng| rule(rng, vocabulary, validity)).into();
+            spec[field] = rng.list(0, 6, |rng| rule(rng, vocabulary, validity, field)).into();
         }
     }
-    if !namespaced && rng.chance(3) {
+    if !namespaced && !vocabulary.services.is_empty() {
+        stage(rng, &mut spec);
+    } else if !namespaced && rng.chance(3) {
         let untracked = spec["egress"].is_null() && spec["types"].is_null();
         spec[if untracked { "preDNAT" } else { "doNotTrack" }] = true.into();
         spec["applyOnForward"] = true.into();
@@ -106,6 +108,22 @@ fn spec(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity, namespac
         spoil(rng, &mut spec);
     }
     spec
+}
+
+/// Where in the packet path a policy decides; what may not stand there goes.
+fn stage(rng: &mut Rng, spec: &mut Value) {
+    let field = match rng.between(1, 10) {
+        1 | 2 => "preDNAT",
+        3 | 4 => "doNotTrack",
+        5..=7 => "applyOnForward",
+        _ => return,
+    };
+    spec[field] = true.into();
+    spec["applyOnForward"] = true.into();
+    if let (Some(fields), "preDNAT") = (spec.as_object_mut(), field) {
+        fields.shift_remove("egress");
+        fields.insert("types".to_owned(), json!(["Ingress"]));
+    }
 }
 
 /// `global()` may not stand in a policy's subject.
@@ -125,7 +143,7 @@ fn spoil(rng: &mut Rng, spec: &mut Value) {
     }
 }
 
-fn rule(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value {
+fn rule(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity, direction: &str) -> Value {
     let mut rule = Map::new();
     let action = *rng.pick(&["Allow", "Allow", "Allow", "Deny", "Deny", "Pass", "Log"]);
     rule.insert("action".to_owned(), action.into());
@@ -134,6 +152,9 @@ fn rule(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value
         if rng.chance(45) {
             rule.insert(field.to_owned(), entity::generate(rng, vocabulary, ports, validity));
         }
+    }
+    if !vocabulary.services.is_empty() && rng.chance(15) {
+        name_service(rng, vocabulary, direction, &mut rule);
     }
     if validity == Validity::Mixed && rng.chance(5) {
         let (field, value) = [
@@ -148,6 +169,13 @@ fn rule(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value
         rule.insert(field.to_owned(), value);
     }
     Value::Object(rule)
+}
+
+/// Makes one end of a rule a service: the receiver of egress rules, the sender of ingress rules.
+fn name_service(rng: &mut Rng, vocabulary: &Vocabulary, direction: &str, rule: &mut Map<String, Value>) {
+    let (namespace, name) = rng.pick(&vocabulary.services);
+    let service = json!({"services": {"namespace": namespace, "name": name}});
+    rule.insert(if direction == "egress" { "destination" } else { "source" }.to_owned(), service);
 }
 
 /// Protocol, ICMP and IP version, as they may stand together.

@@ -46,7 +46,8 @@ fn shrink_fields(objects: &mut [Value], index: usize, fails: &mut impl FnMut(&[V
 
 /// JSON pointers of everything that may go, outer nodes before inner ones, later entries of lists before earlier ones.
 fn paths_of(value: &Value, path: &str, paths: &mut Vec<String>) {
-    const KEPT: [&str; 5] = ["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace"];
+    const KEPT: [&str; 6] =
+        ["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace", "/spec/node"];
     if !path.is_empty() && !KEPT.contains(&path) {
         paths.push(path.to_owned());
     }

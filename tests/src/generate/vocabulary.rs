@@ -14,6 +14,8 @@ pub const VALUES: [&str; 6] = ["a", "a", "a", "b", "ab", ""];
 pub const ACCOUNTS: [&str; 3] = ["default", "builder", "reader"];
 /// Names of ports.
 pub const PORT_NAMES: [&str; 4] = ["http", "dns", "metrics", "sync-1"];
+/// The name of a port of host endpoints, which rules of Kubernetes policies do not mean (they mean ports of pods).
+pub const HOST_PORT_NAME: &str = "host-port";
 /// Tiers besides the built-in ones; not all of them get a resource.
 pub const TIERS: [&str; 5] = ["app", "security", "zeta", "absent-1", "absent-0"];
 /// Port numbers at which ranges begin or end.
@@ -36,4 +38,21 @@ pub struct Vocabulary {
     pub ports: Vec<u16>,
     /// Addresses at and next to the borders of networks.
     pub borders: Vec<IpAddr>,
+    /// Services, by namespace and name. None, unless the nodes themselves are in play.
+    pub services: Vec<(String, String)>,
+    /// Where they are dialled.
+    pub fronts: Vec<Front>,
+}
+
+/// A port of a service as it is dialled.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// The address, or the node.
+    pub to: Peer,
+    /// Protocol number.
+    pub protocol: u8,
+    /// The port.
+    pub port: u16,
+    /// The node by which the world outside reaches the address.
+    pub at: Option<String>,
 }

@@ -9,9 +9,9 @@ use serde_json::Value;
 pub use rule::Rule;
 
 use super::{
+    endpoint::Stage,
     field::{Field, List, has_only, text},
-    labels::{NAMESPACE, OF_NAMESPACE, OF_SERVICE_ACCOUNT, SERVICE_ACCOUNT},
-    pod::Pod,
+    labels::{Labels, NAMESPACE, OF_NAMESPACE, OF_SERVICE_ACCOUNT, SERVICE_ACCOUNT},
     policy::{self, Action, Match, Policy},
     selector::{Selector, parse},
     truth::Truth,
@@ -36,16 +36,16 @@ const FIELDS: [&str; 12] = [
 /// The endpoints that a policy selects; for a NetworkPolicy, within its namespace.
 #[derive(Debug)]
 pub struct Subject {
-    /// Each expression is over the effective labels of a pod.
+    /// Each expression is over the effective labels of an endpoint.
     terms: Vec<Field<Selector>>,
     understood: bool,
 }
 
 impl Subject {
-    /// Whether it selects a pod.
-    pub fn selects(&self, pod: &Pod) -> Truth {
+    /// Whether it selects an endpoint with these labels.
+    pub fn selects(&self, labels: &Labels) -> Truth {
         let understood = if self.understood { Truth::Yes } else { Truth::Maybe };
-        understood.and(Truth::all(self.terms.iter().map(|term| matches_labels(term, &pod.labels))))
+        understood.and(Truth::all(self.terms.iter().map(|term| matches_labels(term, labels))))
     }
 
     fn is_doubtful(&self) -> bool {
@@ -54,7 +54,7 @@ impl Subject {
 }
 
 /// Whether a selector matches labels; an absent one asks nothing.
-pub fn matches_labels(selector: &Field<Selector>, labels: &super::labels::Labels) -> Truth {
+pub fn matches_labels(selector: &Field<Selector>, labels: &Labels) -> Truth {
     selector.demands(|selector| selector.matches(labels).into())
 }
 
@@ -95,10 +95,7 @@ pub fn read(object: &Value, namespace: Option<String>) -> Policy {
     // §0 item 6: by the length of the rule lists if types are absent or empty.
     let [has_ingress, has_egress] = lists.each_ref().map(List::has_entries);
     let by_default = |name: &str| if name == "Egress" { has_egress } else { has_ingress.or(!has_egress) };
-    // §4.2: policies for untracked traffic and for traffic before DNAT do not concern pods, and do not isolate them.
-    let concerns_pods = ["doNotTrack", "preDNAT"].iter().all(|field| spec[*field] != true);
     let governs = |name: &str| match types.is_empty() {
-        _ if !concerns_pods => Truth::No,
         true => by_default(name),
         false if types.known().any(|kind| kind == name) => Truth::Yes,
         false if !types_understood => Truth::Maybe,
@@ -113,6 +110,7 @@ pub fn read(object: &Value, namespace: Option<String>) -> Policy {
         displaced: tier.is_doubtful() || order.is_doubtful(),
         tier: tier.known().filter(|tier| !tier.is_empty()).cloned().unwrap_or_else(|| "default".to_owned()),
         order: order.known().copied().unwrap_or(f64::INFINITY) + 0.0,
+        stage: stage(spec),
         doubtful: directions_in_doubt || subject.is_doubtful() || directions.contains(&Truth::Maybe),
         directions_in_doubt,
         governs_ingress: directions[0],
@@ -124,15 +122,28 @@ pub fn read(object: &Value, namespace: Option<String>) -> Policy {
     }
 }
 
-/// §2.5. Only pods are judged here, and every pod has a namespace, so that nothing depends on which `all()` the namespace selector rewrites.
+/// Where in the packet path a policy decides (§1.2, §4.2).
+fn stage(spec: &Value) -> Stage {
+    let is_set = |field: &str| spec[field] == true;
+    match (is_set("doNotTrack"), is_set("preDNAT"), is_set("applyOnForward")) {
+        (true, _, _) => Stage::Untracked,
+        (false, true, _) => Stage::PreDnat,
+        (false, false, true) => Stage::LocalAndForwarded,
+        (false, false, false) => Stage::Local,
+    }
+}
+
+/// §2.5. Host endpoints have no namespace, so that it matters for them that `all()` beside a namespace selector means whatever has one.
 fn read_subject(spec: &Value, namespaced: bool) -> Subject {
     let selector = read_selector(spec, "selector");
     let accounts = read_selector(spec, "serviceAccountSelector");
+    let namespaces = read_selector(spec, "namespaceSelector");
+    let selector = if namespaces.is_given() { inherited(selector, "", Some(NAMESPACE)) } else { selector };
     // §2.5: beside a service account selector, `all()` of a GlobalNetworkPolicy means all pods that have a service account.
     let bearer = (!namespaced).then_some(SERVICE_ACCOUNT);
     let terms = vec![
         if accounts.is_given() { inherited(selector, "", bearer) } else { selector },
-        inherited(read_selector(spec, "namespaceSelector"), OF_NAMESPACE, Some(NAMESPACE)),
+        inherited(namespaces, OF_NAMESPACE, Some(NAMESPACE)),
         inherited(accounts, OF_SERVICE_ACCOUNT, bearer),
     ];
     let understood = has_only(spec, &FIELDS) && !(namespaced && spec.get("namespaceSelector").is_some());

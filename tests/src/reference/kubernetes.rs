@@ -10,6 +10,7 @@ pub use rule::Rule;
 
 use self::label_selector::LabelSelector;
 use super::{
+    endpoint::Stage,
     field::{Field, List, has_only, text},
     pod::Pod,
     policy::{self, Action, Match, Policy},
@@ -64,6 +65,7 @@ pub fn read(object: &Value) -> Policy {
         tier: "default".to_owned(),
         order: 1000.0,
         displaced: false,
+        stage: Stage::Local,
         doubtful: directions_in_doubt || !subject_understood || directions.contains(&Truth::Maybe),
         directions_in_doubt,
         governs_ingress: directions[0],

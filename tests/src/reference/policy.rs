@@ -1,6 +1,14 @@
 //! What all kinds of policy have in common.
 
-use super::{calico, kubernetes, packet::Packet, pod::Pod, truth::Truth, world::World};
+use super::{
+    calico,
+    endpoint::{Endpoint, Stage},
+    kubernetes,
+    packet::Packet,
+    service::Front,
+    truth::Truth,
+    world::World,
+};
 use crate::verdict::Direction;
 
 /// A policy of any kind.
@@ -20,6 +28,8 @@ pub struct Policy {
     pub displaced: bool,
     /// Whether part of what says which endpoints and directions it governs could not be understood.
     pub doubtful: bool,
+    /// Where in the packet path it decides.
+    pub stage: Stage,
     /// Whether its directions follow from rule lists of which one could not be understood.
     pub directions_in_doubt: bool,
     /// Whether it governs ingress.
@@ -94,19 +104,20 @@ impl Policy {
         }
     }
 
-    /// Whether the policy governs this direction of a pod.
-    pub fn governs(&self, pod: &Pod, direction: Direction) -> Truth {
-        let selected = match &self.subject {
-            Subject::Kubernetes(subject) => subject.selects(pod),
-            Subject::Calico(subject) => subject.selects(pod),
+    /// Whether the policy governs this direction of an endpoint.
+    pub fn governs(&self, endpoint: Endpoint<'_>, direction: Direction) -> Truth {
+        let selected = match (&self.subject, endpoint) {
+            (Subject::Kubernetes(subject), Endpoint::Pod(pod)) => subject.selects(pod),
+            (Subject::Kubernetes(_), Endpoint::Host(..)) => Truth::No,
+            (Subject::Calico(subject), _) => subject.selects(endpoint.labels()),
         };
-        self.directed(direction).and(self.is_in_scope_of(pod)).and(selected)
+        self.directed(direction).and(self.is_in_scope_of(endpoint).into()).and(selected)
     }
 
-    /// Whether the policy could govern this direction of a pod, whatever its subject says: a policy of a namespace governs no pod of another.
-    pub fn reaches(&self, pod: &Pod, direction: Direction) -> bool {
+    /// Whether the policy could govern this direction of an endpoint, whatever its subject says: a policy of a namespace governs nothing of another.
+    pub fn reaches(&self, endpoint: Endpoint<'_>, direction: Direction) -> bool {
         let directed = self.directions_in_doubt || self.directed(direction) != Truth::No;
-        directed && self.is_in_scope_of(pod) == Truth::Yes
+        directed && self.is_in_scope_of(endpoint)
     }
 
     fn directed(&self, direction: Direction) -> Truth {
@@ -116,8 +127,9 @@ impl Policy {
         }
     }
 
-    fn is_in_scope_of(&self, pod: &Pod) -> Truth {
-        self.namespace.as_ref().is_none_or(|namespace| *namespace == pod.namespace).into()
+    fn is_in_scope_of(&self, endpoint: Endpoint<'_>) -> bool {
+        let scope = self.namespace.as_deref();
+        self.stage.concerns(endpoint) && scope.is_none_or(|scope| endpoint.namespace() == Some(scope))
     }
 }
 
@@ -126,8 +138,33 @@ impl Rule {
     pub fn matches(&self, world: &World, packet: &Packet, direction: Direction) -> Truth {
         match &self.matches {
             Match::Kubernetes(rule) => rule.matches(world, packet, direction),
-            Match::Calico(rule) => rule.matches(world, packet),
+            Match::Calico(rule) => rule.matches(world, packet, direction),
             Match::Doubtful => Truth::Maybe,
         }
     }
+
+    /// Whether an egress rule of a pod's policy means a packet by what was dialled (`nodeport_policy: consistent`): the address and port of a service all
+    /// of whose endpoints its receiver includes, or, of a packet that this node has translated, an address in its networks.
+    pub fn means_dialled(&self, world: &World, packet: &Packet) -> Truth {
+        let matches = |packet: &Packet| self.matches(world, packet, Direction::Egress);
+        let (selects, has_nets) = match &self.matches {
+            Match::Kubernetes(rule) => return rule.means_dialled(world, packet),
+            Match::Calico(rule) => rule.receiver(),
+            Match::Doubtful => return Truth::Maybe,
+        };
+        let by_nets = packet.dialled.filter(|_| has_nets);
+        let by_nets = by_nets.map_or(Truth::No, |(address, port)| matches(&packet.to(address, port)));
+        let by_service = if selects { all_backends(world, packet, matches) } else { Truth::No };
+        by_nets.or(by_service)
+    }
+}
+
+/// Whether a packet is dialled to a service port that has endpoints, all of which pass as its destination.
+pub fn all_backends(world: &World, packet: &Packet, passes: impl Fn(&Packet) -> Truth) -> Truth {
+    let Some(front) = Front::dialled(world, packet.destination, packet.protocol, packet.port) else {
+        return Truth::No;
+    };
+    let mut backends = front.backends(world).peekable();
+    let has_backends: Truth = backends.peek().is_some().into();
+    has_backends.and(Truth::all(backends.map(|backend| passes(&packet.to(backend.address, backend.port)))))
 }

@@ -3,6 +3,7 @@
 mod calico_rules;
 mod closed;
 mod kubernetes_empties;
+mod nodes;
 mod order;
 mod scenarios;
 

@@ -1,9 +1,11 @@
-//! The way of a packet through the policies of one direction of one pod (policy-model §4.2).
+//! The way of a packet through the policies of one direction of one endpoint (policy-model §4.2).
 
 use super::{
+    endpoint::{Endpoint, Place},
+    host_endpoint::Profile,
     packet::Packet,
-    pod::Pod,
-    policy::{Action, Policy},
+    policy::{Action, Policy, Rule},
+    settings::NodePorts,
     tier::Tier,
     truth::Truth,
     world::World,
@@ -26,64 +28,89 @@ pub enum Reading {
 pub struct Walk<'a> {
     /// The cluster.
     pub world: &'a World,
-    /// The pod whose policies are asked.
-    pub pod: &'a Pod,
+    /// The endpoint whose policies are asked.
+    pub endpoint: Endpoint<'a>,
     /// The direction.
     pub direction: Direction,
     /// The packet.
     pub packet: &'a Packet,
     /// How doubt is read.
     pub reading: Reading,
+    /// How egress policy of pods sees services.
+    pub node_ports: NodePorts,
 }
 
 impl Walk<'_> {
-    /// What the policies decide.
-    pub fn decide(&self) -> Decision {
-        let displaced = |policy: &Policy| policy.displaced && policy.reaches(self.pod, self.direction);
+    /// What the policies decide; none if they decide nothing, which only policies of forwarded traffic, of traffic before DNAT and of untracked traffic may.
+    pub fn decide(&self) -> Option<Decision> {
+        let displaced = |policy: &Policy| policy.displaced && policy.reaches(self.endpoint, self.direction);
         let mut policies = self.world.tiers.iter().flat_map(|(_, policies)| policies);
         if self.reading == Reading::Most && policies.any(displaced) {
-            return Decision::deny("stand-in");
+            return Some(Decision::deny("stand-in"));
         }
         self.tier(0)
     }
 
-    /// From the beginning of a tier. Behind the last one stands the profile of the namespace, which allows (§2.1); in a directory every namespace exists
-    /// (design §5).
-    fn tier(&self, index: usize) -> Decision {
+    /// Whether any policy governs the endpoint in the direction.
+    pub fn is_governed(&self) -> bool {
+        let mut policies = self.world.tiers.iter().flat_map(|(_, policies)| policies);
+        policies.any(|policy| policy.governs(self.endpoint, self.direction) != Truth::No)
+    }
+
+    /// From the beginning of a tier.
+    fn tier(&self, index: usize) -> Option<Decision> {
         match self.world.tiers.get(index) {
-            None => Decision::allow("profile"),
+            None => self.behind_the_last_tier(),
             Some(_) => self.policy(index, 0, false),
         }
     }
 
+    /// For a pod the profile of its namespace, which allows (§2.1); in a directory every namespace exists (design §5). For a host endpoint its profiles, of
+    /// which the first one that says something decides; if none does, it is closed.
+    fn behind_the_last_tier(&self) -> Option<Decision> {
+        let endpoint = match self.endpoint {
+            Endpoint::Pod(_) => return Some(Decision::allow("profile")),
+            Endpoint::Host(endpoint, Place::Local) => endpoint,
+            Endpoint::Host(_, Place::Forwarded | Place::PreDnat | Place::Untracked) => return None,
+        };
+        let says = |profile: &Profile| match profile {
+            Profile::Allows => Some(Decision::allow("profile")),
+            Profile::Missing => Some(Decision::deny("profile")),
+            Profile::Silent => None,
+        };
+        let decided = endpoint.profiles.iter().find_map(says);
+        Some(decided.unwrap_or_else(|| Decision::deny("host-endpoint-default")))
+    }
+
     /// From a policy of a tier. A tier isolates if one of its policies governs this direction of the pod, with or without rules (§0 item 1).
-    fn policy(&self, tier: usize, index: usize, isolated: bool) -> Decision {
+    fn policy(&self, tier: usize, index: usize, isolated: bool) -> Option<Decision> {
         let (Tier { passes, .. }, policies) = &self.world.tiers[tier];
         let Some(policy) = policies.get(index) else {
-            return if isolated && !passes { Decision::deny("end-of-tier") } else { self.tier(tier + 1) };
+            let closed = isolated && !passes && self.endpoint.knows_end_of_tier();
+            return if closed { Some(Decision::deny("end-of-tier")) } else { self.tier(tier + 1) };
         };
         if self.reading == Reading::Most && policy.doubtful {
-            return if policy.reaches(self.pod, self.direction) {
-                Decision::deny("stand-in")
+            return if policy.reaches(self.endpoint, self.direction) {
+                Some(Decision::deny("stand-in"))
             } else {
                 self.policy(tier, index + 1, isolated)
             };
         }
-        match policy.governs(self.pod, self.direction) {
+        match policy.governs(self.endpoint, self.direction) {
             Truth::No => self.policy(tier, index + 1, isolated),
             Truth::Yes => self.rule(tier, index, 0),
             Truth::Maybe => worse(self.rule(tier, index, 0), || self.policy(tier, index + 1, isolated)),
         }
     }
 
-    /// From a rule of a policy that governs the pod.
-    fn rule(&self, tier: usize, policy: usize, index: usize) -> Decision {
+    /// From a rule of a policy that governs the endpoint.
+    fn rule(&self, tier: usize, policy: usize, index: usize) -> Option<Decision> {
         let governing = &self.world.tiers[tier].1[policy];
         let Some(rule) = governing.rules(self.direction).get(index) else {
             return self.policy(tier, policy + 1, true);
         };
         let next = || self.rule(tier, policy, index + 1);
-        let decided = |outcome| Decision { outcome, by: self.by(governing, index) };
+        let decided = |outcome| Some(Decision { outcome, by: self.by(governing, index) });
         if self.reading == Reading::Most && rule.doubtful {
             return match rule.action {
                 Action::Allow | Action::Log => next(),
@@ -97,10 +124,27 @@ impl Walk<'_> {
             // §6c: never decides.
             Action::Log => next(),
         };
-        match rule.matches(self.world, self.packet, self.direction) {
+        match self.means(rule) {
             Truth::No => next(),
             Truth::Yes => matched(),
             Truth::Maybe => worse(matched(), next),
+        }
+    }
+
+    /// Whether a rule matches, or, where that is asked for, would match what was dialled.
+    fn means(&self, rule: &Rule) -> Truth {
+        let matches = rule.matches(self.world, self.packet, self.direction);
+        let egress_of_pod = matches!(self.endpoint, Endpoint::Pod(_)) && self.direction == Direction::Egress;
+        match self.node_ports {
+            NodePorts::Consistent if egress_of_pod && rule.action == Action::Allow => {
+                matches.or(rule.means_dialled(self.world, self.packet))
+            }
+            NodePorts::ConsistentEverywhere
+                if self.direction == Direction::Egress && rule.action == Action::Allow =>
+            {
+                matches.or(rule.means_dialled(self.world, self.packet))
+            }
+            NodePorts::Standard | NodePorts::Consistent | NodePorts::ConsistentEverywhere => matches,
         }
     }
 
@@ -116,10 +160,11 @@ impl Walk<'_> {
     }
 }
 
-/// The decision that denies, if either does.
-fn worse(one: Decision, other: impl Fn() -> Decision) -> Decision {
-    match one.outcome {
-        Outcome::Deny => one,
-        Outcome::Allow => other(),
+/// The decision that denies, if either does, else the one that leaves it to others, if either does.
+fn worse(one: Option<Decision>, other: impl Fn() -> Option<Decision>) -> Option<Decision> {
+    if matches!(&one, Some(decision) if decision.outcome == Outcome::Deny) {
+        return one;
     }
+    let other = other()?;
+    if other.outcome == Outcome::Deny { Some(other) } else { one }
 }

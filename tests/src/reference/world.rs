@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde_json::Value;
 
 use super::{
-    calico, kubernetes,
+    calico,
+    host_endpoint::HostEndpoint,
+    kubernetes,
     labels::{self, Labels},
     network_set::NetworkSet,
     pod::Pod,
     policy::Policy,
+    service::{self, Backend, Service},
     tier::Tier,
 };
 
@@ -28,6 +31,18 @@ pub struct World {
     pub network_sets: Vec<NetworkSet>,
     /// Tiers in the order of evaluation, each with its policies in the order of evaluation.
     pub tiers: Vec<(Tier, Vec<Policy>)>,
+    /// The interface towards the network by node, where it is not `eth0`: the annotation `ferrule-tests/uplink`.
+    pub uplinks: BTreeMap<String, String>,
+    /// Labels by node, of those that have an object.
+    pub node_labels: BTreeMap<String, Labels>,
+    /// Host endpoints of all nodes.
+    pub host_endpoints: Vec<HostEndpoint>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// What is behind them.
+    pub backends: Vec<Backend>,
+    /// FelixConfigurations as they are written.
+    pub configurations: Vec<Value>,
 }
 
 impl World {
@@ -48,6 +63,10 @@ impl World {
         }
         for object in of_kind("v1", "Node") {
             world.nodes.insert(name_of(object), node_addresses(object));
+            if let Some(uplink) = object["metadata"]["annotations"]["ferrule-tests/uplink"].as_str() {
+                world.uplinks.insert(name_of(object), uplink.to_owned());
+            }
+            world.node_labels.insert(name_of(object), labels::written(object));
         }
         world.pods = of_kind("v1", "Pod").filter_map(|object| Pod::read(object, &world)).collect();
         // A pod that shares its node's network has the node's address, whether or not there is a Node object to say so.
@@ -68,6 +87,13 @@ impl World {
                     .map(|object| NetworkSet::read(object, None, &world)),
             )
             .collect();
+        world.host_endpoints = of_kind("projectcalico.org/v3", "HostEndpoint")
+            .map(|object| HostEndpoint::read(object, &world))
+            .collect();
+        world.services = of_kind("v1", "Service").map(Service::read).collect();
+        world.backends =
+            of_kind("discovery.k8s.io/v1", "EndpointSlice").flat_map(service::backends).collect();
+        world.configurations = of_kind("projectcalico.org/v3", "FelixConfiguration").cloned().collect();
         let policies = of_kind("networking.k8s.io/v1", "NetworkPolicy")
             .map(kubernetes::read)
             .chain(
@@ -98,6 +124,13 @@ impl World {
             labels.insert(labels::NAME.to_owned(), name.clone());
             labels.insert(labels::METADATA_NAME.to_owned(), name.clone());
         }
+    }
+
+    /// The node that other machines send packets for an address to: that of the pod that owns it, or the node that bears it.
+    pub fn node_towards(&self, address: IpAddr) -> Option<&str> {
+        let of_pod = self.endpoints_at(address).next().map(|pod| pod.node.as_str());
+        let bearer = || self.nodes.iter().find(|(_, addresses)| addresses.contains(&address));
+        of_pod.or_else(|| bearer().map(|(name, _)| name.as_str()))
     }
 
     /// The pods that own an address and have an interface of their own.

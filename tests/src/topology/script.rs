@@ -9,6 +9,9 @@ use crate::cluster::Pod;
 /// The number of the world outside on the underlay; nodes count from 1.
 pub const OUTSIDE: u16 = 254;
 
+/// What the interface towards the network is called, if nobody says otherwise.
+pub const UPLINK: &str = "eth0";
+
 /// The link layer address of the node's end of every pod's link, as Calico sets it.
 const GATEWAY_MAC: &str = "ee:ee:ee:ee:ee:ee";
 
@@ -16,23 +19,32 @@ const GATEWAY_MAC: &str = "ee:ee:ee:ee:ee:ee";
 const GATEWAYS: [&str; 2] = ["169.254.1.1", "fe80::ecee:eeff:feee:eeee"];
 
 /// Lines for `ip -batch`.
-#[derive(Debug, Default)]
-pub struct Script(String);
+#[derive(Debug)]
+pub struct Script {
+    text: String,
+    /// The interface towards the network.
+    uplink: String,
+}
 
 impl Script {
     /// No lines.
     pub fn new() -> Self {
-        Self::default()
+        Self::of(UPLINK)
+    }
+
+    /// No lines, for a member of the underlay that has this interface towards it.
+    pub fn of(uplink: &str) -> Self {
+        Self { text: String::new(), uplink: uplink.to_owned() }
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 
     /// The lines as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The underlay: a bridge.
@@ -43,23 +55,25 @@ impl Script {
         script
     }
 
-    /// A port of the bridge and its other end, `eth0` of a node.
-    pub fn join_underlay(&mut self, number: u16, namespace: &str) {
+    /// A port of the bridge and its other end, the uplink of a node.
+    pub fn join_underlay(&mut self, number: u16, namespace: &str, uplink: &str) {
         let mac = underlay_mac(number);
-        self.line(&format!("link add port{number} type veth peer name eth0 address {mac} netns {namespace}"));
+        self.line(&format!(
+            "link add port{number} type veth peer name {uplink} address {mac} netns {namespace}"
+        ));
         self.line(&format!("link set port{number} master br0 up"));
     }
 
     /// The underlay as one of its members sees it: neighbours and the routes to their addresses.
-    pub fn on_underlay(own: u16, nodes: &[(u16, &Vec<IpAddr>)]) -> Self {
-        let mut script = Self::new();
+    pub fn on_underlay(own: u16, nodes: &[(u16, &Vec<IpAddr>)], uplink: &str) -> Self {
+        let mut script = Self::of(uplink);
         script.line("link set lo up");
-        script.line("link set eth0 up");
+        script.line(&format!("link set {uplink} up"));
         let others = nodes.iter().map(|(number, _)| *number).chain([OUTSIDE]).filter(|number| *number != own);
         for number in others {
             for hop in next_hops(number) {
                 script.line(&format!(
-                    "neigh replace {hop} lladdr {} dev eth0 nud permanent",
+                    "neigh replace {hop} lladdr {} dev {uplink} nud permanent",
                     underlay_mac(number)
                 ));
             }
@@ -81,7 +95,7 @@ impl Script {
     /// What no node and no pod owns is outside.
     pub fn default_route(&mut self) {
         for hop in next_hops(OUTSIDE) {
-            self.line(&format!("route add default via {hop} dev eth0 onlink"));
+            self.line(&format!("route add default via {hop} dev {} onlink", self.uplink));
         }
     }
 
@@ -89,7 +103,8 @@ impl Script {
     pub fn route_by(&mut self, addresses: &[IpAddr], number: u16) {
         for address in addresses {
             let hop = &next_hops(number)[usize::from(address.is_ipv6())];
-            self.line(&format!("route replace {} via {hop} dev eth0 onlink", host(*address)));
+            let uplink = &self.uplink;
+            self.line(&format!("route replace {} via {hop} dev {uplink} onlink", host(*address)));
         }
     }
 
@@ -133,8 +148,8 @@ impl Script {
     }
 
     fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
+        self.text.push_str(line);
+        self.text.push('\n');
     }
 }
 

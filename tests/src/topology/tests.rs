@@ -55,8 +55,14 @@ fn everything(
             }
             for request in requests(source.is_ipv6()) {
                 let (source, destination) = (*source, *destination);
-                let mut probe =
-                    Probe { sender: sender.clone(), source, destination, request, expected: Delivery::Lost };
+                let mut probe = Probe {
+                    sender: sender.clone(),
+                    source,
+                    destination,
+                    arrives: destination,
+                    request,
+                    expected: Delivery::Lost,
+                };
                 probe.expected = expected(&probe);
                 probes.push(probe);
             }
@@ -137,6 +143,7 @@ fn a_forged_source_address_reaches_the_node() {
         sender: Place::Pod("default/p11".into()),
         source: source.parse().unwrap(),
         destination: destination.parse().unwrap(),
+        arrives: destination.parse().unwrap(),
         request,
         expected: Delivery::Arrived,
     };

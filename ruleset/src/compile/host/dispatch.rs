@@ -83,9 +83,12 @@ impl Hosts<'_> {
             .0
             .values()
             .any(|endpoint| endpoint.interface == HostInterface::Others && has_chain(endpoint, lane));
-        let named = self.0.values().filter_map(|endpoint| match &endpoint.interface {
-            HostInterface::Named(interface) => Some((interface.clone(), endpoint)),
-            HostInterface::Others => None,
+        let named = self.0.values().flat_map(|endpoint| {
+            let interfaces = match &endpoint.interface {
+                HostInterface::Named(interfaces) => Some(interfaces),
+                HostInterface::Others => None,
+            };
+            interfaces.into_iter().flatten().map(move |interface| (interface.clone(), endpoint))
         });
         named
             .filter_map(|(interface, endpoint)| match has_chain(endpoint, lane) {
@@ -117,7 +120,7 @@ impl Hosts<'_> {
             return Vec::new();
         }
         let chain = |name, hook, lane| {
-            let rules = skeleton::discovery(family, skeleton::Heard::FromAnybody).into_iter();
+            let rules = skeleton::discovery(family, skeleton::Heard::Anybody).into_iter();
             skeleton::base(name, hook, RAW, rules.chain(self.dispatch(lane, None)).collect())
         };
         vec![

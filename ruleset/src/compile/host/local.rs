@@ -5,9 +5,10 @@
 
 use super::{Place, pre_dnat, program::Program, untracked};
 use crate::{
-    compile::{exits::Exits, failsafe, group, name::Lane, rendered::Rendered},
+    compile::{exits::Exits, failsafe, group, name::Lane, rendered::Rendered, skeleton},
     ir::{DestinationView, HostEndpoint, Profile},
     nft::{PortSide, Rule, Verdict},
+    origin::Builtin,
     policy::Direction,
     settings::DenyAction,
 };
@@ -21,6 +22,7 @@ const PASSES_OUT: usize = 11;
 pub(super) fn inbound(place: Place<'_>, endpoint: &HostEndpoint, steps: &[Rule], rendered: &mut Rendered) {
     let exits = Exits::accepting(place.around.layout);
     let mut program = Program::new(place, Lane::In, Direction::Ingress, PASSES_IN);
+    program.extend(invalid(place, Direction::Ingress));
     untracked::stage(&mut program, &endpoint.untracked.ingress, exits.clone(), Lane::UntrackedIn);
     pre_dnat::stage(&mut program, place, &endpoint.pre_dnat, &exits, Lane::DialledIn);
     program.extend(failsafe::inbound(place, PortSide::Destination, &exits.allow));
@@ -42,11 +44,17 @@ pub(super) fn outbound(place: Place<'_>, endpoint: &HostEndpoint, rendered: &mut
     }
 }
 
+/// What connection tracking cannot place is an endpoint's business, not that of interfaces which nobody put under policy.
+fn invalid(place: Place<'_>, direction: Direction) -> Option<Rule> {
+    skeleton::invalid(place.around.layout, || place.origin(direction, Builtin::Invalid))
+}
+
 fn out(place: Place<'_>, endpoint: &HostEndpoint, lane: Lane, exits: Exits, rendered: &mut Rendered) {
     let verdicts = &endpoint.local.egress;
     let mut program = Program::new(place, lane, Direction::Egress, PASSES_OUT);
     // Connection tracking has no entry for an untracked packet, so it is never among the translated.
     if lane == Lane::Out {
+        program.extend(invalid(place, Direction::Egress));
         untracked::stage(&mut program, &endpoint.untracked.egress, exits.clone(), Lane::UntrackedOut);
     }
     program.extend(failsafe::outbound(place, &exits.allow));

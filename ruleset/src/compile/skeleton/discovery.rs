@@ -19,20 +19,20 @@ const ROUTERS: [u8; 2] = [134, 137];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::compile) enum Heard {
     /// A node's pods: what they may say to it.
-    FromPods,
+    Pods,
     /// A node's routers: what nobody else may say.
-    FromRouters,
+    Routers,
     /// Both, where the interface is not known to be either's.
-    FromAnybody,
+    Anybody,
 }
 
 /// Discovery messages of IPv6, without which no neighbour finds another.
 pub(in crate::compile) fn discovery(family: Family, heard: Heard) -> Option<Rule> {
     let kinds = match (family, heard) {
         (Family::V4, _) => return None,
-        (Family::V6, Heard::FromPods) => DISCOVERY.to_vec(),
-        (Family::V6, Heard::FromRouters) => ROUTERS.to_vec(),
-        (Family::V6, Heard::FromAnybody) => {
+        (Family::V6, Heard::Pods) => DISCOVERY.to_vec(),
+        (Family::V6, Heard::Routers) => ROUTERS.to_vec(),
+        (Family::V6, Heard::Anybody) => {
             let mut kinds = [&DISCOVERY[..], &ROUTERS].concat();
             kinds.sort_unstable();
             kinds

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! input:        discovery (ip6), iifname vmap @from-workload, iifname "cali*" drop        as without host endpoints; then
-//!               advertisements (ip6), established accept, invalid drop, tunnels accept, iifname vmap @from-host, host/in/<others>
+//!               advertisements (ip6), established accept, tunnels accept, iifname vmap @from-host, host/in/<others>
 //! output:       oifname "cali*" accept                                                    as without host endpoints; then
-//!               discovery (ip6), established accept, invalid drop, tunnels accept, translated accept, oifname vmap @to-host, host/out/<others>
+//!               discovery (ip6), established accept, tunnels accept, translated accept, oifname vmap @to-host, host/out/<others>
 //! postrouting:  came in by an interface accept, established accept, oifname "cali*" accept, translated: oifname vmap @to-host, host/out/<others>
 //! ```
 //!
@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Frame, Heard, base, discovery, lookup, own_pods, tracking, unknown};
+use super::{Frame, Heard, base, discovery, established, lookup, own_pods, unknown};
 use crate::{
     compile::{Layout, name::Lane, rendered::rule, tunnel},
     nft::{AddressSide, Chain, CtState, Hook, InterfaceSide, Match, Operator, Rule, Statement, Verdict},
@@ -24,12 +24,12 @@ use crate::{
 
 pub(super) fn input(frame: &Frame<'_>) -> Chain {
     let Frame { family, layout, hosts, .. } = *frame;
-    let mut rules: Vec<Rule> = discovery(family, Heard::FromPods).into_iter().collect();
+    let mut rules: Vec<Rule> = discovery(family, Heard::Pods).into_iter().collect();
     rules.push(lookup(Direction::Egress));
     rules.extend(unknown(InterfaceSide::In, layout));
     if !hosts.is_empty() {
-        rules.extend(discovery(family, Heard::FromRouters));
-        rules.extend(tracking(layout, |builtin| Arc::new(Origin::Builtin(builtin))));
+        rules.extend(discovery(family, Heard::Routers));
+        rules.push(established(Arc::new(Origin::Builtin(Builtin::Established))));
         rules.extend(tunnel::admitted(frame, AddressSide::Source));
         rules.extend(hosts.dispatch(Lane::In, None));
     }
@@ -40,8 +40,8 @@ pub(super) fn output(frame: &Frame<'_>) -> Chain {
     let Frame { family, layout, hosts, .. } = *frame;
     let mut rules: Vec<Rule> = own_pods::rules(frame);
     if !hosts.is_empty() {
-        rules.extend(discovery(family, Heard::FromPods));
-        rules.extend(tracking(layout, |builtin| Arc::new(Origin::Builtin(builtin))));
+        rules.extend(discovery(family, Heard::Pods));
+        rules.push(established(Arc::new(Origin::Builtin(Builtin::Established))));
         rules.extend(tunnel::admitted(frame, AddressSide::Destination));
         rules.push(accept(Match::Translated(Operator::Is), Builtin::Translated));
         rules.extend(hosts.dispatch(Lane::Out, None));

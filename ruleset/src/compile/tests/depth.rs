@@ -73,7 +73,7 @@ fn node(local: usize, forwarded: usize, others: usize) -> NodePolicy {
     };
     let host = HostEndpoint {
         name: HostEndpointName::from("uplink"),
-        interface: HostInterface::Named(InterfaceName::from("eth0")),
+        interface: HostInterface::Named([InterfaceName::from("eth0")].into()),
         local: PerDirection::from_fn(|_| verdicts(local)),
         forwarded: PerDirection::from_fn(|_| tiers(forwarded, TierAction::Deny)),
         pre_dnat: tiers(others, TierAction::Pass),

@@ -117,7 +117,7 @@ fn host_endpoints() -> [HostEndpoint; 2] {
     );
     let uplink = HostEndpoint {
         name: HostEndpointName::from("uplink"),
-        interface: HostInterface::Named(InterfaceName::from("eth0")),
+        interface: HostInterface::Named([InterfaceName::from("eth0")].into()),
         local: PerDirection { ingress: local.clone(), egress: local },
         forwarded: PerDirection {
             ingress: vec![
@@ -186,6 +186,5 @@ fn node() -> NodePolicy {
 #[test]
 fn a_node_with_everything_reads_like_this() {
     let text = render(&compile(&node(), &Options::default()));
-    std::fs::write("/tmp/compile-dump-example.nft", &text).unwrap();
     assert_eq!(text, include_str!("example.nft"));
 }

@@ -78,7 +78,7 @@ impl Reading<'_> {
     fn host(&self, interface: Option<&InterfaceName>) -> Option<&Arc<HostEndpoint>> {
         let all = || self.policy.host_endpoints.values();
         let named =
-            all().find(|it| matches!(&it.interface, HostInterface::Named(name) if Some(name) == interface));
+            all().find(|it| matches!(&it.interface, HostInterface::Named(names) if interface.is_some_and(|it| names.contains(it))));
         named.or_else(|| all().find(|it| it.interface == HostInterface::Others))
     }
 
@@ -137,6 +137,10 @@ impl Reading<'_> {
         }
     }
 
+    fn established(&self) -> Step {
+        (self.packet.tracking == Tracking::Established).then_some(Outcome::Accepted)
+    }
+
     fn tracked(&self) -> Step {
         match (self.packet.tracking, self.policy.settings.invalid) {
             (Tracking::Established, _) => ACCEPT,
@@ -177,17 +181,18 @@ impl Reading<'_> {
             return ACCEPT;
         }
         if self.is_workload(self.packet.in_interface.as_ref()) {
-            return self.from_pod();
+            return self.sent_by_pod();
         }
         if self.policy.host_endpoints.is_empty() || self.is_discovery(&[134, 137]) {
             return ACCEPT;
         }
-        let step = self.tracked().or_else(|| self.tunnels(self.packet.source));
+        let step = self.established().or_else(|| self.tunnels(self.packet.source));
         step.or_else(|| self.local_in(self.host(self.packet.in_interface.as_ref())?))
     }
 
     fn local_in(&self, host: &HostEndpoint) -> Step {
-        let step = self.untracked(&host.untracked.ingress, Direction::Ingress);
+        let step = self.tracked();
+        let step = step.or_else(|| self.untracked(&host.untracked.ingress, Direction::Ingress));
         let step = step.or_else(|| self.pre_dnat(host));
         let list = &self.policy.settings.failsafe_inbound;
         let port = self.packet.payload.destination_port();
@@ -218,12 +223,12 @@ impl Reading<'_> {
 
     fn forward(&self) -> Step {
         if self.is_workload(self.packet.in_interface.as_ref()) {
-            return self.from_pod();
+            return self.sent_by_pod();
         }
         self.tracked().or_else(|| self.join())
     }
 
-    fn from_pod(&self) -> Step {
+    fn sent_by_pod(&self) -> Step {
         let Some(pod) = self.pod(self.packet.in_interface.as_ref()) else { return DROP };
         let source = self.packet.source;
         let own =
@@ -283,9 +288,11 @@ impl Reading<'_> {
         if self.is_workload(leaves) || self.policy.host_endpoints.is_empty() || self.is_discovery(&[]) {
             return ACCEPT;
         }
-        let step = self.tracked().or_else(|| self.tunnels(self.packet.destination));
-        step.or_else(|| self.packet.dialled.map(|_| Outcome::Accepted))
-            .or_else(|| self.local_out(self.host(leaves)?))
+        let step = self.established().or_else(|| self.tunnels(self.packet.destination));
+        step.or_else(|| self.packet.dialled.map(|_| Outcome::Accepted)).or_else(|| {
+            let host = self.host(leaves)?;
+            self.tracked().or_else(|| self.local_out(host))
+        })
     }
 
     fn postrouting(&self) -> Step {

@@ -57,7 +57,21 @@ fn port_key(index: usize) -> AddressSetKey {
     }
 }
 
+/// Often one question or none, so that rules match often.
 fn entity() -> impl Strategy<Value = Entity> {
+    let port = || select(&PORTS[..]).prop_map(PortRange::single);
+    let one = prop_oneof![
+        port().prop_map(|port| Entity { ports: vec![port], ..Entity::default() }),
+        port().prop_map(|port| Entity { not_ports: vec![port], ..Entity::default() }),
+        (0..2usize).prop_map(|set| Entity { sets: vec![set_key(set)], ..Entity::default() }),
+        (0..2usize).prop_map(|set| Entity { named_ports: vec![port_key(set)], ..Entity::default() }),
+        (0..2usize).prop_map(|set| Entity { not_named_ports: vec![port_key(set)], ..Entity::default() }),
+        nets().prop_map(|nets| Entity { nets, ..Entity::default() }),
+    ];
+    prop_oneof![2 => Just(Entity::default()), 2 => one, 1 => several_questions()]
+}
+
+fn several_questions() -> impl Strategy<Value = Entity> {
     let sets = || vec((0..2usize).prop_map(set_key), 0..2);
     let named = || vec((0..2usize).prop_map(port_key), 0..2);
     let range = (select(&PORTS[..]), 0..30u16)
@@ -91,9 +105,10 @@ fn entity() -> impl Strategy<Value = Entity> {
 }
 
 fn traffic() -> impl Strategy<Value = Traffic> {
-    let protocol =
-        || option::of(select(&[Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ICMPV6][..]));
-    let icmp = || option::weighted(0.2, select(&[Icmp::Any, Icmp::Type(8), Icmp::TypeCode(8, 0)][..]));
+    let protocol = || {
+        option::weighted(0.3, select(&[Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ICMPV6][..]))
+    };
+    let icmp = || option::weighted(0.1, select(&[Icmp::Any, Icmp::Type(8), Icmp::TypeCode(8, 0)][..]));
     (protocol(), protocol(), icmp(), icmp()).prop_map(|(protocol, not_protocol, icmp, not_icmp)| Traffic {
         family: None,
         protocol,
@@ -169,6 +184,20 @@ fn address_sets() -> impl Strategy<Value = OrdMap<AddressSetKey, Arc<AddressSet>
             .map(|(key, members)| (key, Arc::new(AddressSet { description: "set".into(), members })))
             .collect()
     })
+}
+
+/// A policy with some of its parts as another has them, each chosen by a bit.
+pub(super) fn mixed(policy: &NodePolicy, other: &NodePolicy, bits: u16) -> NodePolicy {
+    let of = |bit: u16| if bits & 1 << bit == 0 { policy } else { other };
+    let policies = (0..).zip(policy.policies.keys());
+    NodePolicy {
+        endpoints: of(0).endpoints.clone(),
+        address_sets: of(1).address_sets.clone(),
+        host_endpoints: of(2).host_endpoints.clone(),
+        surroundings: of(3).surroundings.clone(),
+        settings: of(4).settings.clone(),
+        policies: policies.map(|(place, key)| (key.clone(), of(5 + place).policies[key].clone())).collect(),
+    }
 }
 
 /// A node policy with the pods `t/0` to `t/2` at `cali0` to `cali2`, each with one address of either family, and host endpoints.

@@ -8,7 +8,7 @@ use crate::{
     resource::Resource,
 };
 
-/// Policies in which every Allow asks for something, pods, the node itself, and what surrounds them.
+/// Policies in which every Allow asks for more than a few damages can take away, pods, the node itself, and what surrounds them.
 const VALID: &str = concat!(
     include_str!("../../../fuzz/corpus/manifest/everything.yaml"),
     "---\n",

@@ -58,11 +58,13 @@ impl AddressSets {
 
     /// The service is now this; `None` if there is none.
     pub(in crate::resolve) fn set_service(&mut self, name: &ObjectName, service: Option<Service>) {
-        let old = self.services.set_service(name, service.clone());
-        if old != service {
-            let (old, new) = (old.as_ref(), service.as_ref());
-            self.change_fronts(|fronts, services| fronts.replace_service(old, new, services));
+        if self.services.service(name) == service.as_ref() {
+            return;
         }
+        let old = self.services.set_service(name, service);
+        // Fronts see the new service there, and are told of the old one.
+        let new = self.services.service(name).cloned();
+        self.change_fronts(|fronts, services| fronts.replace_service(old.as_ref(), new.as_ref(), services));
     }
 
     /// Node ports answer on these addresses from now on, less those that no other node can dial.

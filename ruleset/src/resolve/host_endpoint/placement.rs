@@ -2,7 +2,10 @@
 //!
 //! An interface goes to the host endpoint that names it, else to one that expects an address which the interface bears; of several, to the least name.
 //! Those that name an interface never fall back to addresses; they have it whether or not it exists, because rules by name wait for it. Interfaces of
-//! workloads have no host endpoint. A host endpoint has one interface: of several that bear its addresses, the least name that no other has.
+//! workloads have no host endpoint. Several interfaces that bear its addresses may be one host endpoint's.
+//!
+//! Where links are assumed, one uplink of a made-up name bears all addresses of the Node object. It has no part in who names an interface: the answer to which
+//! interface the node's traffic takes then is that of `verdict`, which takes the names that host endpoints give before the made-up one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,32 +31,35 @@ pub(super) fn places<'a>(
     let mut endpoints: Vec<&HostEndpoint> = endpoints.collect();
     endpoints.sort_unstable_by_key(|endpoint| &endpoint.name);
     let mut places = BTreeMap::new();
-    let mut taken = BTreeSet::new();
+    let mut taken: BTreeSet<Option<&InterfaceName>> = BTreeSet::new();
     let mut by_address = Vec::new();
     for endpoint in endpoints {
-        let interface = match &endpoint.interface {
-            resource::HostInterface::Others => HostInterface::Others,
+        let named = match &endpoint.interface {
+            resource::HostInterface::Others => None,
             resource::HostInterface::Named(name) if is_of_workload(name, prefixes) => continue,
-            resource::HostInterface::Named(name) => HostInterface::Named(name.clone()),
+            resource::HostInterface::Named(name) => Some(name),
             resource::HostInterface::ByAddress => {
                 by_address.push(endpoint);
                 continue;
             }
         };
-        if taken.insert(interface.clone()) {
+        if taken.insert(named) {
+            let interface =
+                named.map_or(HostInterface::Others, |name| HostInterface::Named([name.clone()].into()));
             places.insert(endpoint.name.clone(), interface);
         }
     }
     for (name, addresses) in bearers(links, prefixes, own_addresses) {
-        let interface = HostInterface::Named(name);
-        if taken.contains(&interface) {
+        if taken.contains(&Some(&name)) {
             continue;
         }
-        let expects = |endpoint: &&HostEndpoint| {
+        let expects = |endpoint: &HostEndpoint| {
             endpoint.expected_addresses.iter().any(|address| addresses.contains(address))
         };
-        if let Some(place) = by_address.iter().position(expects) {
-            places.insert(by_address.remove(place).name.clone(), interface);
+        let Some(first) = by_address.iter().copied().find(|endpoint| expects(endpoint)) else { continue };
+        let place = places.entry(first.name.clone()).or_insert_with(|| HostInterface::Named(BTreeSet::new()));
+        if let HostInterface::Named(interfaces) = place {
+            interfaces.insert(name);
         }
     }
     places

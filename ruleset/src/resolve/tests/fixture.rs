@@ -1,16 +1,16 @@
 //! Short ways to write resources.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
 
 use crate::{
     address::PerFamily,
     event::Event,
-    ir::{AddressPort, AddressSet, AddressSetKey, Endpoint, Members, NodePolicy},
+    ir::{AddressPort, AddressSet, AddressSetKey, Endpoint, Members, NodePolicy, TierStep},
     labels::Labels,
-    links::InterfacePrefix,
-    name::{NamespaceName, NodeName, ObjectName, TierName},
+    links::{InterfacePrefix, Links, ObservedLinks},
+    name::{InterfaceName, NamespaceName, NodeName, ObjectName, TierName},
     policy::{
         Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Tier, TierAction,
         Traffic,
@@ -18,8 +18,13 @@ use crate::{
     port::NamedPort,
     protocol::Protocol,
     resolve::Resolver,
-    resource::{Namespace, NetworkSet, NetworkSetKey, Pod, PodExtras, PodState, Resource, ServiceAccount},
+    resource::{
+        Configuration, ConfigurationScope, EndpointPort, EndpointSlice, HostEndpoint, HostEndpointState,
+        HostInterface, Namespace, NetworkSet, NetworkSetKey, Node, Pod, PodExtras, PodState, Resource,
+        Service, ServiceAccount, ServicePort,
+    },
     selector::Selector,
+    settings::Layer,
 };
 
 pub(super) const HERE: &str = "here";
@@ -120,6 +125,63 @@ pub(super) fn policy(key: &str, subject: &str) -> Policy {
     }
 }
 
+/// A host endpoint of the node [`HERE`] without addresses and profiles.
+pub(super) fn host(name: &str, text: &str, interface: HostInterface) -> HostEndpoint {
+    HostEndpoint {
+        name: name.into(),
+        node: HERE.into(),
+        interface,
+        expected_addresses: Vec::new(),
+        labels: labels(text),
+        profiles: Vec::new(),
+        ports: Vec::new(),
+        state: HostEndpointState::Active,
+    }
+}
+
+pub(super) fn named(interface: &str) -> HostInterface {
+    HostInterface::Named(interface.into())
+}
+
+pub(super) fn node(name: &str, text: &str, addresses: &[&str]) -> Resource {
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    Resource::Node(Node { name: name.into(), labels: labels(text), addresses })
+}
+
+/// A configuration of this name for everybody.
+pub(super) fn configuration(name: &str, scope: ConfigurationScope, layer: Layer) -> Resource {
+    Resource::Configuration(Configuration { name: name.into(), scope, layer })
+}
+
+/// A service with one TCP port `http` 80.
+pub(super) fn service(name: &str, addresses: &[&str], node_port: Option<u16>) -> Resource {
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    let ports = vec![ServicePort { name: "http".into(), protocol: Protocol::TCP, port: 80, node_port }];
+    Resource::Service(Service { name: object(name), addresses, ports })
+}
+
+/// A slice of a service with one TCP port `http`.
+pub(super) fn slice(name: &str, service: &str, addresses: &[&str], port: u16) -> Resource {
+    Resource::EndpointSlice(EndpointSlice {
+        name: object(name),
+        service: Some(object(service)),
+        addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        ports: vec![EndpointPort { name: "http".into(), protocol: Protocol::TCP, port }],
+    })
+}
+
+/// Links with these addresses.
+pub(super) fn links(addresses: &[(&str, &[&str])]) -> Event {
+    let bearer = |(link, addresses): &(&str, &[&str])| {
+        let addresses: imbl::OrdSet<IpAddr> =
+            addresses.iter().map(|address| address.parse::<IpAddr>().unwrap()).collect();
+        (InterfaceName::new(*link), addresses)
+    };
+    let addresses: imbl::OrdMap<InterfaceName, imbl::OrdSet<IpAddr>> = addresses.iter().map(bearer).collect();
+    let names = addresses.keys().cloned().collect();
+    Event::Links(Links::Observed(ObservedLinks { names, addresses, ..ObservedLinks::default() }))
+}
+
 pub(super) fn order(order: f64) -> Order {
     Order::new(order).unwrap()
 }
@@ -139,7 +201,11 @@ pub(super) fn endpoint(policy: &NodePolicy, name: &str) -> Endpoint {
 /// `tier(end): policy policy; …`, for each direction.
 pub(super) fn steps(policy: &NodePolicy, pod: &str, direction: Direction) -> String {
     let endpoint = endpoint(policy, pod);
-    let steps = endpoint.verdicts(direction).tiers.iter().map(|step| {
+    step_text(&endpoint.verdicts(direction).tiers)
+}
+
+pub(super) fn step_text(steps: &[TierStep]) -> String {
+    let steps = steps.iter().map(|step| {
         let policies: Vec<String> = step.policies.iter().map(ToString::to_string).collect();
         format!("{}({:?}): {}", step.tier, step.end, policies.join(" "))
     });

@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use imbl::OrdMap;
 use proptest::{collection, prelude::*};
 
-use super::{fixture::*, oracle, universe::some_event};
+use super::{
+    fixture::*,
+    oracle,
+    universe::{consistent, some_event},
+};
 use crate::{
     event::Event,
     ir::NodePolicy,
@@ -73,6 +77,26 @@ impl Watched {
     }
 }
 
+impl Watched {
+    fn follow(&mut self, events: Vec<(Event, Delivery)>) {
+        for (event, delivery) in events {
+            match delivery {
+                Delivery::Once => self.apply(event),
+                Delivery::Twice => {
+                    self.apply(event.clone());
+                    self.apply(event);
+                }
+                Delivery::Coalesced => {
+                    self.apply(event);
+                    continue;
+                }
+            }
+            self.check();
+        }
+        self.check();
+    }
+}
+
 /// How an event is handed over.
 #[derive(Clone, Copy, Debug)]
 enum Delivery {
@@ -91,22 +115,14 @@ proptest! {
 
     #[test]
     fn any_sequence_of_events_ends_where_its_outcome_starts(events in collection::vec((some_event(), delivery()), 1..48)) {
+        Watched::new().follow(events);
+    }
+
+    #[test]
+    fn fronts_follow_any_sequence_of_events(events in collection::vec((consistent::some_event(), delivery()), 1..48)) {
         let mut watched = Watched::new();
-        for (event, delivery) in events {
-            match delivery {
-                Delivery::Once => watched.apply(event),
-                Delivery::Twice => {
-                    watched.apply(event.clone());
-                    watched.apply(event);
-                }
-                Delivery::Coalesced => {
-                    watched.apply(event);
-                    continue;
-                }
-            }
-            watched.check();
-        }
-        watched.check();
+        consistent::beginning().into_iter().for_each(|event| watched.apply(event));
+        watched.follow(events);
     }
 
     #[test]

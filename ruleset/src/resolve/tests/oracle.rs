@@ -89,17 +89,13 @@ pub(super) fn idle_host_endpoints(
 
 impl<'a> World<'a> {
     fn policies(self) -> impl Iterator<Item = &'a Policy> {
-        self.store.resources().filter_map(|resource| match resource {
-            Resource::Policy(policy) => Some(policy),
-            _other => None,
-        })
+        let resources = self.store.resources();
+        resources.filter_map(|it| if let Resource::Policy(policy) = it { Some(policy) } else { None })
     }
 
     fn pods(self) -> impl Iterator<Item = &'a Pod> {
-        self.store.resources().filter_map(|resource| match resource {
-            Resource::Pod(pod) => Some(pod),
-            _other => None,
-        })
+        let resources = self.store.resources();
+        resources.filter_map(|it| if let Resource::Pod(pod) = it { Some(pod) } else { None })
     }
 
     fn selects_pod(self, policy: &Policy, pod: &Pod) -> bool {

@@ -1,5 +1,6 @@
 //! Events at random in a world so small that they meet.
 
+pub(super) mod consistent;
 mod node;
 mod pod;
 mod policy;
@@ -68,11 +69,11 @@ pub(super) fn some_resource() -> impl Strategy<Value = Resource> {
     prop_oneof![
         8 => pod::some_pod(),
         8 => policy::some_policy(),
-        2 => policy::some_tier(),
+        3 => policy::some_tier(),
         4 => (select(&NAMESPACES[..]), some_labels()).prop_map(|(name, text)| namespace(name, &text)),
         2 => (select(&["m/s", "n/s", "n/t"][..]), some_labels()).prop_map(|(name, text)| account(name, &text)),
         2 => network_sets.prop_map(|(name, text, nets)| network_set(name, &text, &nets)),
-        3 => node::some_host_endpoint(),
+        5 => node::some_host_endpoint(),
         2 => node::some_node(),
         3 => node::some_configuration(),
         1 => node::some_pool(),

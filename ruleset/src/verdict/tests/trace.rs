@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    evaluate::{Outcome, Step, Trace},
+    evaluate::{Outcome, Step},
     name::ObjectName,
     nft::Hook,
     origin::{Builtin, Origin},
-    policy::{Direction, PolicyKey, PolicyKind},
-    verdict::{Answer, Decision, Reason, Verdict, route::Crossing},
+    policy::{Action, Direction, PolicyKey, PolicyKind},
+    verdict::{
+        Answer, Decision, Place, Reason, Verdict,
+        route::{Crossing, Link},
+    },
 };
 
 fn key(name: &str) -> PolicyKey {
@@ -27,17 +30,32 @@ fn end(direction: Direction) -> Origin {
     Origin::EndOfTier { tier: "default".into(), direction, policies: vec![key("p"), key("q")] }
 }
 
-/// What is read from a packet from pod `a` to pod `b`, for policies and the verdict by.
+/// What is read from a packet from pod `a` to pod `b`, for policies and the verdict by. Rules of policies named `log` and `pass` do so.
 fn read(hook: Hook, outcome: Outcome, origins: impl IntoIterator<Item = Origin>) -> Vec<Decision> {
+    let [sender, receiver] = ["a", "b"].map(|name| Place::Pod(ObjectName::new("default", name)));
     let pod = |name, is: bool| is.then(|| ObjectName::new("default", name));
     let crossing = Crossing {
         node: "n1".into(),
         sender: pod("a", hook != Hook::Output),
         receiver: pod("b", hook != Hook::Input),
         hook,
+        link: Link::Network,
     };
     let step = |origin| Step { chain: "chain".into(), rule: 0, origin: Arc::new(origin) };
-    Decision::of(&Trace { outcome, path: origins.into_iter().map(step).collect() }, &crossing)
+    let steps: Vec<_> = origins.into_iter().map(step).collect();
+    let place = |step: &Step| match Reason::from(&*step.origin).direction() {
+        Some(Direction::Egress) => Some(&sender),
+        Some(Direction::Ingress) => Some(&receiver),
+        None => None,
+    };
+    let path: Vec<_> = steps.iter().map(|step| (place(step), step)).collect();
+    let action = |policy: &PolicyKey, _, _| match &*policy.name {
+        "log" => Some(Action::Log),
+        "pass" => Some(Action::Pass),
+        "unknown" => None,
+        _ => Some(Action::Allow),
+    };
+    Decision::of(outcome, &path, &crossing, &action)
 }
 
 fn reasons(decisions: &[Decision]) -> Vec<(Verdict, Reason)> {
@@ -62,8 +80,8 @@ fn each_end_has_its_decision_and_the_receiver_is_named() {
     let expected = [rule("out", Egress, 1), rule("in", Ingress, 2)]
         .map(|origin| (Verdict::Allow, Reason::from(&origin)));
     assert_eq!(reasons(&decisions), expected);
-    assert_eq!(decisions[0].pod, Some(ObjectName::new("default", "a")));
-    assert_eq!(decisions[1].pod, Some(ObjectName::new("default", "b")));
+    assert_eq!(decisions[0].at, Some(Place::Pod(ObjectName::new("default", "a"))));
+    assert_eq!(decisions[1].at, Some(Place::Pod(ObjectName::new("default", "b"))));
     assert_eq!(Answer::of(decisions.clone()).by, decisions[1]);
 }
 
@@ -86,6 +104,11 @@ fn rules_that_log_or_pass_do_not_decide() {
     let origins = [end(egress), rule("pass", egress, 1), Origin::Profile { direction: egress }, LAST];
     let decisions = read(Hook::Forward, Outcome::Accepted, origins);
     assert_eq!(reasons(&decisions), [(Verdict::Allow, Reason::Profile { direction: egress })]);
+    // Where nothing stands behind a pass, nobody decided.
+    let decisions = read(Hook::Forward, Outcome::Accepted, [rule("log", egress, 0), rule("pass", egress, 1)]);
+    assert_eq!(decisions, [Decision::no_policy()]);
+    let decisions = read(Hook::Forward, Outcome::Accepted, [rule("unknown", egress, 1)]);
+    assert_eq!(reasons(&decisions), [(Verdict::Allow, Reason::from(&rule("unknown", egress, 1)))]);
 }
 
 #[test]

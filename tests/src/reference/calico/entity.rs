@@ -10,17 +10,21 @@ use super::{
     port::{self, Port},
     read_selector,
 };
-use crate::reference::{
-    field::{Field, List, has_only, text},
-    labels::{Labels, NAMESPACE, OF_NAMESPACE, OF_SERVICE_ACCOUNT, SERVICE_ACCOUNT},
-    net,
-    packet::{Packet, has_ports},
-    selector::Selector,
-    truth::Truth,
-    world::World,
+use crate::{
+    reference::{
+        field::{Field, List, has_only, text},
+        labels::{Labels, NAMESPACE, OF_NAMESPACE, OF_SERVICE_ACCOUNT, SERVICE_ACCOUNT},
+        net,
+        packet::{Packet, has_ports},
+        pod::NamedPort,
+        selector::Selector,
+        service,
+        truth::Truth,
+        world::World,
+    },
+    verdict::Direction,
 };
 
-/// `services` is known and not understood.
 const FIELDS: [&str; 9] = [
     "nets",
     "notNets",
@@ -46,6 +50,8 @@ pub struct Entity {
     account_selector: Field<Selector>,
     ports: List<Port>,
     not_ports: List<Port>,
+    /// Namespace and name.
+    service: Field<(String, String)>,
     understood: bool,
 }
 
@@ -65,9 +71,13 @@ impl Entity {
             ports: List::of(entity, "ports", port::read),
             not_ports: List::of(entity, "notPorts", port::read),
             understood: (entity.is_null() || has_only(entity, &FIELDS))
-                && (accounts.is_null() || has_only(accounts, &["names", "selector"]))
-                && entity["services"].is_null(),
+                && (accounts.is_null() || has_only(accounts, &["names", "selector"])),
+            service: Field::of(entity, "services", read_service),
         };
+        // §1.1: a service stands alone, but for ports beside a sender.
+        let beside = ["nets", "notNets", "selector", "notSelector", "namespaceSelector", "serviceAccounts"];
+        let stands_alone = beside.iter().all(|field| entity[*field].is_null());
+        read.understood &= !read.service.is_given() || stands_alone;
         // §2.6: a policy of a namespace means its own endpoints, if it selects endpoints at all and does not say of which namespace.
         if let (Some(name), true, false) =
             (own_namespace, read.selects_endpoints(), read.namespace.is_given())
@@ -81,7 +91,13 @@ impl Entity {
         self.has_positive_selector() || self.not_selector.is_given()
     }
 
-    fn has_positive_selector(&self) -> bool {
+    /// Whether it lists networks.
+    pub fn has_nets(&self) -> bool {
+        !self.nets.is_empty()
+    }
+
+    /// Whether it selects endpoints.
+    pub fn has_positive_selector(&self) -> bool {
         let by_account = !self.account_names.is_empty() || self.account_selector.is_given();
         self.namespace.is_given() || self.selector.is_given() || by_account
     }
@@ -103,11 +119,17 @@ impl Entity {
             .into_iter()
             .any(Field::is_doubtful);
         let ports = self.ports.is_doubtful() || self.not_ports.is_doubtful();
-        !self.understood || nets || selectors || ports || self.account_names.is_doubtful()
+        let others = self.account_names.is_doubtful() || self.service.is_doubtful();
+        !self.understood || nets || selectors || ports || others
     }
 
-    /// Whether an end with this address and port meets every condition.
-    pub fn matches(&self, world: &World, packet: &Packet, address: IpAddr, port: u16) -> Truth {
+    /// Whether an end of a packet meets every condition.
+    pub fn matches(&self, world: &World, packet: &Packet, end: End, direction: Direction) -> Truth {
+        let (address, port) = match end {
+            End::Sender => (packet.source, packet.source_port),
+            End::Receiver => (packet.destination, packet.port),
+        };
+
         let in_nets = if self.nets.is_empty() { Truth::Yes } else { net::one_contains(&self.nets, address) };
         let of_endpoint = if self.has_positive_selector() {
             self.one_selected_at(world, address)
@@ -132,7 +154,23 @@ impl Entity {
             of_endpoint,
             in_ports,
             !in_not_ports,
+            self.of_service(world, packet, end, direction),
         ])
+    }
+
+    /// §1.1 "services": of a receiver in egress rules, address, protocol and port; of a sender in ingress rules, the address.
+    fn of_service(&self, world: &World, packet: &Packet, end: End, direction: Direction) -> Truth {
+        let has_ports = self.has_ports();
+        self.service.demands(|service| match (direction, end) {
+            (Direction::Egress, End::Receiver) if !has_ports => {
+                let port = Some((packet.protocol, packet.port));
+                service::includes(world, service, packet.destination, port).into()
+            }
+            (Direction::Ingress, End::Sender) => {
+                service::includes(world, service, packet.source, None).into()
+            }
+            (Direction::Egress | Direction::Ingress, End::Sender | End::Receiver) => Truth::Maybe,
+        })
     }
 
     fn one_selected_at(&self, world: &World, address: IpAddr) -> Truth {
@@ -171,13 +209,11 @@ impl Entity {
             Port::Range(first, last) => {
                 (has_ports(packet.protocol) && (*first..=*last).contains(&port)).into()
             }
-            Port::Named(name) => Truth::any(world.endpoints_at(address).map(|pod| {
-                let is_so_named = pod
-                    .ports
+            Port::Named(name) => Truth::any(labelled_ports_at(world, address).map(|(labels, ports)| {
+                let is_so_named = ports
                     .iter()
                     .any(|it| it.name == *name && it.protocol == packet.protocol && it.port == port);
-                let selected =
-                    if self.has_positive_selector() { self.selects(&pod.labels) } else { Truth::Yes };
+                let selected = if self.has_positive_selector() { self.selects(labels) } else { Truth::Yes };
                 selected.and(is_so_named.into())
             })),
         }
@@ -186,7 +222,29 @@ impl Entity {
 
 /// Whether an endpoint or network set at the address has labels that pass.
 fn at(world: &World, address: IpAddr, test: impl Fn(&Labels) -> Truth) -> Truth {
-    let endpoints = world.endpoints_at(address).map(|pod| &pod.labels);
+    let endpoints = labelled_ports_at(world, address).map(|(labels, _)| labels);
     let sets = world.network_sets.iter().filter(|set| set.contains(address)).map(|set| &set.labels);
     Truth::any(endpoints.chain(sets).map(test))
+}
+
+/// Labels and named ports of the pods and host endpoints at an address.
+fn labelled_ports_at(world: &World, address: IpAddr) -> impl Iterator<Item = (&Labels, &[NamedPort])> {
+    let pods = world.endpoints_at(address).map(|pod| (&pod.labels, pod.ports.as_slice()));
+    let hosts = world.host_endpoints.iter().filter(move |host| host.addresses.contains(&address));
+    pods.chain(hosts.map(|host| (&host.labels, host.ports.as_slice())))
+}
+
+/// Namespace and name. A namespace that is not given could be meant to be the policy's or none.
+fn read_service(value: &Value) -> Option<(String, String)> {
+    let part = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    has_only(value, &["name", "namespace"]).then(|| Some((part("namespace")?, part("name")?)))?
+}
+
+/// An end of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its source.
+    Sender,
+    /// Its destination.
+    Receiver,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::entity::Entity;
+use super::entity::{End, Entity};
 use crate::{
     flow::protocol_number,
     reference::{
@@ -11,6 +11,7 @@ use crate::{
         truth::Truth,
         world::World,
     },
+    verdict::Direction,
 };
 
 const FIELDS: [&str; 10] = [
@@ -105,8 +106,13 @@ impl Rule {
         !self.consistent || self.ip_version.is_doubtful() || protocols || icmp || entities
     }
 
+    /// Whether its receiver selects endpoints, and whether it lists networks.
+    pub fn receiver(&self) -> (bool, bool) {
+        (self.destination.has_positive_selector(), self.destination.has_nets())
+    }
+
     /// Whether it matches a packet: all parts are ANDed (§4.3).
-    pub fn matches(&self, world: &World, packet: &Packet) -> Truth {
+    pub fn matches(&self, world: &World, packet: &Packet, direction: Direction) -> Truth {
         let version = if packet.source.is_ipv4() { 4 } else { 6 };
         // §1.1: without `ipVersion`, protocol ICMP or ICMPv6 by name implies one; by number it does not.
         let implied = self.protocol.known().and_then(|protocol| protocol.implied_version);
@@ -122,8 +128,8 @@ impl Rule {
             self.icmp.demands(|icmp| icmp.matches(packet, None).into()),
             // §0 item 10: NOT (type AND code); a packet that is no such message at all passes.
             self.not_icmp.demands(|icmp| (!icmp.matches(packet, Some(version))).into()),
-            self.source.matches(world, packet, packet.source, packet.source_port),
-            self.destination.matches(world, packet, packet.destination, packet.port),
+            self.source.matches(world, packet, End::Sender, direction),
+            self.destination.matches(world, packet, End::Receiver, direction),
         ])
     }
 }

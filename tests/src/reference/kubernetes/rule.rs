@@ -10,6 +10,7 @@ use crate::{
     reference::{
         field::{Field, List, has_only, text},
         packet::{Packet, SCTP, TCP, UDP},
+        policy::all_backends,
         truth::Truth,
         world::World,
     },
@@ -81,18 +82,39 @@ impl Rule {
             Direction::Ingress => packet.source,
             Direction::Egress => packet.destination,
         };
-        let understood = if self.understood { Truth::Yes } else { Truth::Maybe };
         let from_or_to = if self.peers.is_empty() {
             Truth::Yes
         } else {
             self.peers.any(|peer| self.peer_matches(peer, world, address))
         };
+        from_or_to.and(self.rest_matches(world, packet))
+    }
+
+    /// Whether everything but the peers matches.
+    fn rest_matches(&self, world: &World, packet: &Packet) -> Truth {
+        let understood = if self.understood { Truth::Yes } else { Truth::Maybe };
         let ports = if self.ports.is_empty() {
             Truth::Yes
         } else {
             self.ports.any(|port| port_matches(port, world, packet).into())
         };
-        understood.and(from_or_to).and(ports)
+        understood.and(ports)
+    }
+
+    /// Whether an egress rule means a packet by what was dialled: peer by peer, one that selects pods if it selects all endpoints of the service, a block
+    /// if it holds the address that this node has translated.
+    pub fn means_dialled(&self, world: &World, packet: &Packet) -> Truth {
+        self.peers.any(|peer| {
+            let matches = |packet: &Packet| {
+                self.peer_matches(peer, world, packet.destination).and(self.rest_matches(world, packet))
+            };
+            match peer {
+                Peer::Pods { .. } => all_backends(world, packet, matches),
+                Peer::Block { .. } => {
+                    packet.dialled.map_or(Truth::No, |(address, port)| matches(&packet.to(address, port)))
+                }
+            }
+        })
     }
 
     fn peer_matches(&self, peer: &Peer, world: &World, address: IpAddr) -> Truth {

@@ -54,9 +54,15 @@ fn host_endpoint(name: &'static str, interface: HostInterface) -> impl Strategy<
 
 /// Up to three host endpoints: at `eth0`, at `eth1`, and at all others.
 pub(super) fn host_endpoints() -> impl Strategy<Value = OrdMap<HostEndpointName, Arc<HostEndpoint>>> {
-    let at = |interface: &str| HostInterface::Named(InterfaceName::from(interface));
+    let at = |interfaces: &[&str]| {
+        HostInterface::Named(interfaces.iter().map(|interface| InterfaceName::from(*interface)).collect())
+    };
     let some = |name, interface| option::weighted(0.6, host_endpoint(name, interface));
-    let all = (some("zero", at("eth0")), some("one", at("eth1")), some("others", HostInterface::Others));
+    let all = (
+        some("zero", at(&["eth0"])),
+        some("one", at(&["eth1", "eth2"])),
+        some("others", HostInterface::Others),
+    );
     let all = all.prop_map(|(zero, one, others)| [zero, one, others].into_iter().flatten());
     let present = all.prop_map(|all| all.map(|it| (it.name.clone(), Arc::new(it))).collect());
     prop_oneof![1 => Just(OrdMap::new()), 4 => present]

@@ -34,11 +34,10 @@ pub(super) fn labels(store: &Store, host: &HostEndpoint) -> Labels {
 
 /// All of the cluster, with those that nobody had to write.
 pub(super) fn all(world: World<'_>) -> Vec<HostEndpoint> {
-    let written = |resource: &Resource| match resource {
-        Resource::HostEndpoint(host) => Some(host.clone()),
-        _other => None,
-    };
-    let mut hosts: Vec<HostEndpoint> = world.store.resources().filter_map(written).collect();
+    let written = world.store.resources();
+    let mut hosts: Vec<HostEndpoint> = written
+        .filter_map(|it| if let Resource::HostEndpoint(host) = it { Some(host.clone()) } else { None })
+        .collect();
     let mut automatic = Vec::new();
     for resource in world.store.resources() {
         let Resource::Node(node) = resource else { continue };
@@ -92,7 +91,7 @@ pub(super) fn placed(world: World<'_>) -> Vec<(HostEndpoint, ir::HostInterface)>
     for name in &named {
         let wanted = HostInterface::Named((*name).clone());
         let first = here.iter().find(|host| host.interface == wanted).unwrap();
-        placed.push((first.clone(), ir::HostInterface::Named((*name).clone())));
+        placed.push((first.clone(), ir::HostInterface::Named([(*name).clone()].into())));
     }
 
     let bearers: Vec<(InterfaceName, Vec<IpAddr>)> = match world.store.links() {
@@ -113,13 +112,15 @@ pub(super) fn placed(world: World<'_>) -> Vec<(HostEndpoint, ir::HostInterface)>
         if of_workload(&name) || named.contains(&name) {
             continue;
         }
-        let is_free = |host: &HostEndpoint| placed.iter().all(|(other, _)| other.name != host.name);
         let expects =
             |host: &HostEndpoint| host.expected_addresses.iter().any(|address| addresses.contains(address));
-        let first = here
-            .iter()
-            .find(|host| host.interface == HostInterface::ByAddress && is_free(host) && expects(host));
-        placed.extend(first.cloned().map(|host| (host, ir::HostInterface::Named(name))));
+        let first = here.iter().find(|host| host.interface == HostInterface::ByAddress && expects(host));
+        let Some(first) = first else { continue };
+        match placed.iter_mut().find(|(host, _)| host.name == first.name) {
+            Some((_, ir::HostInterface::Named(names))) => drop(names.insert(name)),
+            Some((_, ir::HostInterface::Others)) => unreachable!("found by address"),
+            None => placed.push((first.clone(), ir::HostInterface::Named([name].into()))),
+        }
     }
     placed
 }

@@ -28,7 +28,11 @@ pub(super) fn settings(store: &Store, node: &NodeName) -> Settings {
                 (1, &**created, &**name)
             }
             ConfigurationScope::Cluster => (2, "", &**name),
-            _not_ours => continue,
+            ConfigurationScope::Node(_)
+            | ConfigurationScope::Selected { .. }
+            | ConfigurationScope::Nobody => {
+                continue;
+            }
         };
         layers.push((place, layer.clone()));
     }
@@ -46,19 +50,21 @@ pub(super) fn surroundings(store: &Store) -> Surroundings {
     let mut surroundings = Surroundings::default();
     let mut seen: BTreeSet<IpNet> = BTreeSet::new();
     for resource in store.resources() {
-        match resource {
-            Resource::IpPool(IpPool { net, uses, nat, tunnel, .. }) => {
-                if seen.insert(*net) && *uses == PoolUse::Workloads {
-                    surroundings.pools.insert(*net);
-                    surroundings.translated.extend((*nat == PoolNat::Outgoing).then_some(*net));
-                    surroundings.tunnels.extend(*tunnel);
-                }
-            }
-            Resource::Node(node) => surroundings.hosts.extend(&node.addresses),
-            Resource::ServiceRanges(ranges) if *ranges.name == *"default" => {
-                surroundings.service_ranges.extend(&ranges.nets);
-            }
-            _other => {}
+        if let Resource::IpPool(IpPool { net, uses, nat, tunnel, .. }) = resource
+            && seen.insert(*net)
+            && *uses == PoolUse::Workloads
+        {
+            surroundings.pools.insert(*net);
+            surroundings.translated.extend((*nat == PoolNat::Outgoing).then_some(*net));
+            surroundings.tunnels.extend(*tunnel);
+        }
+        if let Resource::Node(node) = resource {
+            surroundings.hosts.extend(&node.addresses);
+        }
+        if let Resource::ServiceRanges(ranges) = resource
+            && *ranges.name == *"default"
+        {
+            surroundings.service_ranges.extend(&ranges.nets);
         }
     }
     surroundings

@@ -54,23 +54,23 @@ pub(super) fn address_set(
         .filter(|(labels, ..)| selector.is_some_and(|selector| matches(selector, labels)))
         .collect();
     let (description, members) = match key {
-        AddressSetKey::Selector(_) => (text, of_nets(nets(&selected))),
+        AddressSetKey::Selector(_) => (text, of_nets(&nets(&selected))),
         AddressSetKey::NamedPort { protocol, port, .. } => {
             let suffix = protocol.map(|protocol| format!("/{protocol}")).unwrap_or_default();
-            (format!("{text} port {port}{suffix}"), of_ports(named(&selected, *protocol, port)))
+            (format!("{text} port {port}{suffix}"), of_ports(&named(&selected, *protocol, port)))
         }
         AddressSetKey::ServiceAddresses(service) => {
             let addresses = slices(store, service).flat_map(|slice| slice.addresses.iter().copied());
-            (format!("endpoints of {service}"), of_nets(addresses.map(IpNet::from).collect()))
+            (format!("endpoints of {service}"), of_nets(&addresses.map(IpNet::from).collect()))
         }
         AddressSetKey::ServicePorts(service) => {
             let endpoints = endpoints(store, service).into_iter().map(|(_, endpoint)| endpoint);
-            (format!("ports of {service}"), of_ports(endpoints.collect()))
+            (format!("ports of {service}"), of_ports(&endpoints.collect()))
         }
         AddressSetKey::ServiceFronts { protocol, ports, named_ports, .. } => {
             let included =
                 |endpoint: &AddressPort| includes(&selected, *protocol, ports, named_ports, endpoint);
-            (format!("services of {text}"), of_ports(fronts(store, surroundings, included)))
+            (format!("services of {text}"), of_ports(&fronts(store, surroundings, included)))
         }
     };
     AddressSet { description: description.into(), members }
@@ -98,10 +98,10 @@ fn named(selected: &[&Peer], protocol: Option<Protocol>, name: &PortName) -> BTr
 }
 
 fn slices<'a>(store: &'a Store, service: &'a ObjectName) -> impl Iterator<Item = &'a EndpointSlice> {
-    store.resources().filter_map(move |resource| match resource {
-        Resource::EndpointSlice(slice) if slice.service.as_ref() == Some(service) => Some(slice),
-        _other => None,
-    })
+    let resources = store.resources();
+    let slices =
+        resources.filter_map(|it| if let Resource::EndpointSlice(it) = it { Some(it) } else { None });
+    slices.filter(move |slice| slice.service.as_ref() == Some(service))
 }
 
 /// Every endpoint of a service, with the name of its port.
@@ -166,12 +166,12 @@ fn fronts(
     fronts
 }
 
-fn of_nets(nets: BTreeSet<IpNet>) -> Members {
+fn of_nets(nets: &BTreeSet<IpNet>) -> Members {
     let of_family = |family| nets.iter().filter(|net| Family::of_net(net) == family).copied().collect();
     Members::Nets(PerFamily::from_fn(of_family))
 }
 
-fn of_ports(ports: BTreeSet<AddressPort>) -> Members {
+fn of_ports(ports: &BTreeSet<AddressPort>) -> Members {
     let of_family =
         |family| ports.iter().filter(|port| Family::of(&port.address) == family).copied().collect();
     Members::AddressPorts(PerFamily::from_fn(of_family))
