@@ -37,7 +37,7 @@ pub(super) fn input(frame: &Frame<'_>) -> Chain {
 }
 
 pub(super) fn output(frame: &Frame<'_>) -> Chain {
-    let Frame { family, layout, hosts, .. } = *frame;
+    let Frame { family, hosts, .. } = *frame;
     let mut rules: Vec<Rule> = own_pods::rules(frame);
     if !hosts.is_empty() {
         rules.extend(discovery(family, Heard::Pods));
