@@ -17,6 +17,7 @@ use super::{
 use crate::{
     address::Family,
     ir::{AddressSetKey, Endpoint, HostEndpoint, NodePolicy, Verdicts},
+    links::InterfacePrefix,
     name::{HostEndpointName, ObjectName},
     nft::Verdict,
     policy::{Direction, PolicyKey},
@@ -131,7 +132,7 @@ impl Compiler {
             }
         }
         let was_extra = self.extras.remove(pod).is_some();
-        let extra = now.filter(|endpoint| is_extra(endpoint));
+        let extra = now.filter(|endpoint| is_extra(endpoint, &self.layout.options.prefixes));
         self.extras.extend(extra.map(|endpoint| (pod.clone(), Arc::clone(endpoint))));
         was_extra || extra.is_some()
     }
@@ -190,6 +191,9 @@ impl Compiler {
 }
 
 /// Whether base chains do more for an endpoint than dispatch.
-fn is_extra(endpoint: &Endpoint) -> bool {
-    endpoint.dscp.is_some() || !endpoint.floating.is_empty() || endpoint.limits.ingress.packets.is_some()
+fn is_extra(endpoint: &Endpoint, prefixes: &[InterfacePrefix]) -> bool {
+    endpoint.dscp.is_some()
+        || !endpoint.floating.is_empty()
+        || endpoint.limits.ingress.packets.is_some()
+        || skeleton::is_unprefixed(endpoint, prefixes)
 }

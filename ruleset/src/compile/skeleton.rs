@@ -23,8 +23,10 @@
 mod discovery;
 mod join;
 mod local;
+mod own_pods;
 
 pub(super) use discovery::{Heard, discovery};
+pub(super) use own_pods::is_unprefixed;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -101,7 +103,8 @@ pub(super) fn render(frame: &Frame<'_>) -> Rendered {
         Lane::RawOut,
     ];
     let mut sets: BTreeMap<SetName, Arc<Set>> = BTreeMap::new();
-    let maps = hosts.maps(&lanes).into_iter().chain(limit::map(frame)).map(Arc::new);
+    let maps =
+        hosts.maps(&lanes).into_iter().chain(limit::map(frame)).chain(own_pods::map(frame)).map(Arc::new);
     let lists = tunnel::sets(frame).into_iter().chain(service_loop::sets(frame));
     let lists = lists.chain(dscp::sets(frame)).chain(nat::sets(frame));
     sets.extend(maps.chain(lists).map(|set| (set.name.clone(), set)));

@@ -4,8 +4,9 @@
 //! input:        discovery (ip6), iifname vmap @from-workload, iifname "cali*" drop        as without host endpoints; then
 //!               advertisements (ip6), established accept, tunnels accept, iifname vmap @from-host, host/in/<others>
 //! output:       oifname "cali*" accept                                                    as without host endpoints; then
+//!               oifname vmap @own-pods, for pods whose interface no prefix begins,
 //!               discovery (ip6), established accept, tunnels accept, translated accept, oifname vmap @to-host, host/out/<others>
-//! postrouting:  came in by an interface accept, established accept, oifname "cali*" accept, translated: oifname vmap @to-host, host/out/<others>
+//! postrouting:  came in by an interface accept, established accept, oifname "cali*" accept, oifname vmap @own-pods, translated: oifname vmap @to-host, host/out/<others>
 //! ```
 //!
 //! Where the destination of what the node sends is translated, it still has its former interface at `output`, and the real one only at `postrouting`. So
@@ -13,7 +14,7 @@
 
 use std::sync::Arc;
 
-use super::{Frame, Heard, base, discovery, established, interface, lookup, unknown};
+use super::{Frame, Heard, base, discovery, established, lookup, own_pods, unknown};
 use crate::{
     compile::{Layout, name::Lane, rendered::rule, tunnel},
     nft::{AddressSide, Chain, CtState, Hook, InterfaceSide, Match, Operator, Rule, Statement, Verdict},
@@ -36,10 +37,9 @@ pub(super) fn input(frame: &Frame<'_>) -> Chain {
     base("input", Hook::Input, super::PRIORITY, rules)
 }
 
-/// Policy has no say on what the node itself sends to its pods. The counter shows a person that probes pass by design.
 pub(super) fn output(frame: &Frame<'_>) -> Chain {
-    let Frame { family, layout, hosts, .. } = *frame;
-    let mut rules: Vec<Rule> = to_own_pods(layout).collect();
+    let Frame { family, hosts, .. } = *frame;
+    let mut rules: Vec<Rule> = own_pods::rules(frame);
     if !hosts.is_empty() {
         rules.extend(discovery(family, Heard::Pods));
         rules.push(established(Arc::new(Origin::Builtin(Builtin::Established))));
@@ -60,7 +60,7 @@ pub(super) fn postrouting(frame: &Frame<'_>) -> Option<Chain> {
         accept(Match::HasInterface(InterfaceSide::In, Operator::Is), Builtin::Dispatch),
         accept(Match::Ct(Operator::Is, CtState::EstablishedOrRelated), Builtin::Established),
     ];
-    rules.extend(to_own_pods(layout));
+    rules.extend(own_pods::rules(frame));
     let translated = Match::Translated(Operator::Is);
     rules.extend(hosts.dispatch(translated_lane(layout), Some(&translated)));
     Some(base("postrouting", Hook::Postrouting, super::PRIORITY, rules))
@@ -72,17 +72,6 @@ pub(super) fn translated_lane(layout: &Layout) -> Lane {
         DenyAction::Drop => Lane::Out,
         DenyAction::Reject => Lane::TranslatedOut,
     }
-}
-
-fn to_own_pods(layout: &Layout) -> impl Iterator<Item = Rule> + '_ {
-    layout.options.prefixes.iter().map(|prefix| {
-        let statements = [
-            interface(InterfaceSide::Out, prefix.as_str()),
-            Statement::Counter,
-            Statement::Verdict(Verdict::Accept),
-        ];
-        rule(statements, Origin::Builtin(Builtin::HostToOwnPod))
-    })
 }
 
 fn accept(kind: Match, role: Builtin) -> Rule {

@@ -23,7 +23,7 @@ fn payload() -> impl Strategy<Value = Payload> {
 }
 
 fn interface() -> impl Strategy<Value = InterfaceName> {
-    let names = &["cali0", "cali1", "cali2", "cali3", "eth0", "eth0", "eth1", "eth2"][..];
+    let names = &["cali0", "cali1", "vm2", "cali3", "eth0", "eth0", "eth1", "eth2"][..];
     select(names).prop_map(InterfaceName::from)
 }
 

@@ -191,15 +191,15 @@ impl Reading<'_> {
         (carried && self.policy.surroundings.hosts.contains(&peer)).then_some(Outcome::Accepted)
     }
 
-    fn is_workload(interface: Option<&InterfaceName>) -> bool {
-        interface.is_some_and(|name| name.as_str().starts_with("cali"))
+    fn is_workload(&self, interface: Option<&InterfaceName>) -> bool {
+        interface.is_some_and(|name| name.as_str().starts_with("cali")) || self.pod(interface).is_some()
     }
 
     fn input(&self) -> Step {
         if self.is_discovery(&[]) {
             return ACCEPT;
         }
-        if Self::is_workload(self.packet.in_interface.as_ref()) {
+        if self.is_workload(self.packet.in_interface.as_ref()) {
             return self.sent_by_pod();
         }
         if self.policy.host_endpoints.is_empty() || self.is_discovery(&[134, 137]) {
@@ -243,7 +243,7 @@ impl Reading<'_> {
     }
 
     fn forward(&self) -> Step {
-        if Self::is_workload(self.packet.in_interface.as_ref()) {
+        if self.is_workload(self.packet.in_interface.as_ref()) {
             return self.sent_by_pod();
         }
         self.tracked().or_else(|| self.join())
@@ -294,7 +294,7 @@ impl Reading<'_> {
             self.policy.surroundings.service_ranges.iter().any(|net| net.contains(&self.packet.destination));
         match self.pod(leaves) {
             Some(pod) => decided(self.verdicts(&pod.ingress, Direction::Ingress, SubjectKind::Pod)),
-            None if Self::is_workload(leaves) => DROP,
+            None if self.is_workload(leaves) => DROP,
             None if !forwarded => match self.policy.settings.endpoint_to_host {
                 EndpointToHost::Drop => DROP,
                 EndpointToHost::Accept | EndpointToHost::Return => ACCEPT,
@@ -309,7 +309,7 @@ impl Reading<'_> {
             return DROP;
         }
         let leaves = self.packet.out_interface.as_ref();
-        if Self::is_workload(leaves) || self.policy.host_endpoints.is_empty() || self.is_discovery(&[]) {
+        if self.is_workload(leaves) || self.policy.host_endpoints.is_empty() || self.is_discovery(&[]) {
             return ACCEPT;
         }
         let step = self.established().or_else(|| self.tunnels(self.packet.destination));
@@ -322,7 +322,7 @@ impl Reading<'_> {
     fn postrouting(&self) -> Step {
         let leaves = self.packet.out_interface.as_ref();
         let others = self.packet.in_interface.is_some() || self.packet.tracking == Tracking::Established;
-        if others || Self::is_workload(leaves) || self.packet.dialled.is_none() {
+        if others || self.is_workload(leaves) || self.packet.dialled.is_none() {
             return ACCEPT;
         }
         self.local_out(self.host(leaves)?)

@@ -248,7 +248,8 @@ fn endpoint(
 ) -> (ObjectName, Arc<Endpoint>) {
     let pod = ObjectName::new("t", index.to_string());
     let addresses = [ADDRESSES[index], ADDRESSES[index + 3]].map(|address| address.parse().unwrap()).into();
-    let interface = InterfaceName::new(format!("cali{index}"));
+    // One that no prefix tells from a host's.
+    let interface = InterfaceName::new(if index == 2 { "vm2".to_owned() } else { format!("cali{index}") });
     let mut endpoint = Endpoint {
         pod: pod.clone(),
         interface,
