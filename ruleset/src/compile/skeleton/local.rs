@@ -6,7 +6,8 @@
 //! output:       oifname "cali*" accept                                                    as without host endpoints; then
 //!               oifname vmap @own-pods, for pods whose interface no prefix begins,
 //!               discovery (ip6), established accept, tunnels accept, translated accept, oifname vmap @to-host, host/out/<others>
-//! postrouting:  came in by an interface accept, established accept, oifname "cali*" accept, oifname vmap @own-pods, translated: oifname vmap @to-host, host/out/<others>
+//! postrouting:  came in by an interface accept, established accept, oifname "cali*" accept, oifname vmap @own-pods,
+//!               translated: oifname vmap @to-host, host/out/<others>
 //! ```
 //!
 //! Where the destination of what the node sends is translated, it still has its former interface at `output`, and the real one only at `postrouting`. So
