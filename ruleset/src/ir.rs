@@ -160,6 +160,14 @@ pub struct Rule {
     pub view: DestinationView,
 }
 
+impl Rule {
+    /// Whether it stands here only for what pods dial (`nodeport_policy: consistent`).
+    pub fn is_for_dialled_services(&self) -> bool {
+        let by_front = |key: &AddressSetKey| matches!(key, AddressSetKey::ServiceFronts { .. });
+        self.view == DestinationView::Dialled || self.destination.named_ports.iter().any(by_front)
+    }
+}
+
 /// Which destination of a packet a rule looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DestinationView {

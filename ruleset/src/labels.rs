@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+/// The namespace of an endpoint or network set.
+pub const NAMESPACE: &str = "projectcalico.org/namespace";
+
 /// Labels in key order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Labels(BTreeMap<Arc<str>, Arc<str>>);

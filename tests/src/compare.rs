@@ -58,12 +58,10 @@ pub fn universes_of_nodes(seeds: impl IntoIterator<Item = u64>, flows: usize) ->
 }
 
 fn one(system: &mut impl Judge, seed: u64, universe: &Universe, tally: &mut Tally) -> Result<(), String> {
-    let references = universe.readings(&universe.objects);
-    let [reference, _] = &references;
+    let reference = &universe.reference(&universe.objects);
     system.load(&universe.objects);
     for flow in &universe.flows {
         match difference(reference, flow, &system.verdict(flow)) {
-            _ if is_open(&references, flow) => {}
             None => tally.count(reference, flow),
             Some(_) => return Err(report(system, seed, universe, flow)),
         }
@@ -129,20 +127,6 @@ pub fn difference(reference: &Reference, flow: &Flow, answer: &Result<Verdict, S
     Some(format!("expected {least}, got {verdict}: {foreign} did not decide"))
 }
 
-/// Whether a flow depends on a question that is not settled. Do the failsafe ports ahead of pre-DNAT policy spare a packet the policy for forwarded traffic
-/// as well? Do egress rules of host endpoints see what was dialled, where node ports are consistent?
-pub fn is_open(references: &[Reference; 2], flow: &Flow) -> bool {
-    let outcome = |reference: &Reference| reference.read(flow, Reading::Least).map(|verdict| verdict.outcome);
-    let [reference, everywhere] = references;
-    if outcome(reference) != outcome(everywhere) {
-        return true;
-    }
-    let failsafe = By::Builtin("failsafe".to_owned());
-    reference.read(flow, Reading::Least).is_ok_and(|verdict| {
-        verdict.outcome == Outcome::Deny && verdict.decisions.iter().any(|decision| decision.by == failsafe)
-    })
-}
-
 /// A failure, shrunk, as the objects and the flow of a case folder.
 fn report(system: &mut impl Judge, seed: u64, universe: &Universe, flow: &Flow) -> String {
     let mut judge = |objects: &[Value]| {
@@ -150,9 +134,7 @@ fn report(system: &mut impl Judge, seed: u64, universe: &Universe, flow: &Flow) 
         system.load(objects);
         difference(&reference, flow, &system.verdict(flow))
     };
-    let mut fails =
-        |objects: &[Value]| judge(objects).is_some() && !is_open(&universe.readings(objects), flow);
-    let smallest = shrink(&universe.objects, &mut fails);
+    let smallest = shrink(&universe.objects, &mut |objects: &[Value]| judge(objects).is_some());
     let difference = judge(&smallest).unwrap_or_default();
     let yaml = objects::to_yaml(&smallest).unwrap_or_else(|error| error.to_string());
     let question = serde_json::to_string(flow).unwrap_or_else(|error| error.to_string());

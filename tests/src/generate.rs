@@ -64,11 +64,4 @@ impl Universe {
         let reference = Reference::new(objects);
         if self.is_consistent { reference.with_consistent_node_ports() } else { reference }
     }
-
-    /// That, and the same where host endpoints see what was dialled as pods do.
-    pub fn readings(&self, objects: &[Value]) -> [Reference; 2] {
-        let other = Reference::new(objects);
-        let other = if self.is_consistent { other.with_node_ports_consistent_everywhere() } else { other };
-        [self.reference(objects), other]
-    }
 }

@@ -57,6 +57,9 @@ pub struct Reference {
     agent: Agent,
 }
 
+/// The node that a packet comes to first, and how it gets there.
+type Beginning<'a> = (&'a str, Entry<'a>);
+
 impl Reference {
     /// The model of the objects of a directory.
     pub fn new(objects: &[Value]) -> Self {
@@ -74,13 +77,6 @@ impl Reference {
     #[must_use]
     pub fn with_consistent_node_ports(mut self) -> Self {
         self.agent.node_ports = settings::NodePorts::Consistent;
-        self
-    }
-
-    /// The same cluster, and host endpoints see what was dialled as well.
-    #[must_use]
-    pub fn with_node_ports_consistent_everywhere(mut self) -> Self {
-        self.agent.node_ports = settings::NodePorts::ConsistentEverywhere;
         self
     }
 
@@ -129,7 +125,7 @@ impl Reference {
     }
 
     /// The flow's first packet and where it comes from: a node and how it gets there, or nothing if it crosses no node.
-    pub fn beginning<'a>(&'a self, flow: &'a Flow) -> Result<(Option<(&'a str, Entry<'a>)>, Packet), String> {
+    pub fn beginning<'a>(&'a self, flow: &'a Flow) -> Result<(Option<Beginning<'a>>, Packet), String> {
         let from = End::of(&flow.from, &self.world)?;
         let to = End::of(&flow.to, &self.world)?;
         let packet = packet(flow, &from, &to)?;
@@ -139,12 +135,7 @@ impl Reference {
         Ok((self.entrance(flow, &from, &packet), packet))
     }
 
-    fn entrance<'a>(
-        &'a self,
-        flow: &'a Flow,
-        from: &End<'a>,
-        packet: &Packet,
-    ) -> Option<(&'a str, Entry<'a>)> {
+    fn entrance<'a>(&'a self, flow: &'a Flow, from: &End<'a>, packet: &Packet) -> Option<Beginning<'a>> {
         let (node, entry) = match (from, &flow.at) {
             (End::Pod { pod, .. }, _) => (pod.node.as_str(), Entry::Pod(pod)),
             (End::Node { name, .. }, _) => (self.world.nodes.get_key_value(name)?.0.as_str(), Entry::Itself),

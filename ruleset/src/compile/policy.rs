@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     address::Family,
-    ir::{ActivePolicy, AddressSetKey, DestinationView, SubjectKind},
+    ir::{self, ActivePolicy, AddressSetKey, DestinationView, SubjectKind},
     nft::{self, Chain, Set},
     origin::Origin,
     policy::Direction,
@@ -44,7 +44,7 @@ pub(super) fn chain(
         return None;
     }
     let exits = Exits::of_pods(direction, around.layout);
-    let rules = rules(policy, direction, family, around, &exits, DestinationView::Current);
+    let rules = rules(policy, direction, family, around, &exits, DestinationView::Current, &|_| true);
     Some((Chain { name: name::policy(&policy.key, direction), base: None, rules: rules.rules }, rules.listed))
 }
 
@@ -56,6 +56,7 @@ pub(super) fn rules(
     around: Around<'_>,
     exits: &Exits,
     view: DestinationView,
+    wanted: &dyn Fn(&ir::Rule) -> bool,
 ) -> PolicyRules {
     if around.layout.options.refused.contains(&policy.key) {
         let origin = Origin::StandIn { policy: policy.key.clone(), direction };
@@ -65,7 +66,7 @@ pub(super) fn rules(
     let set_name = |set: &AddressSetKey| (around.set_name)(family, set);
     let mut context =
         Context { family, layout: around.layout, exits, view, set_name: &set_name, listed: &mut listed };
-    let rules = policy.rules(direction).iter();
+    let rules = policy.rules(direction).iter().filter(|rule| wanted(rule));
     let rules = rules
         .flat_map(|rule| rule::rules(rule, &tier::rule_origin(policy, direction, rule.index), &mut context))
         .collect();

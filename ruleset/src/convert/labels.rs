@@ -3,8 +3,7 @@
 use super::field::{Fields, Problem};
 use crate::labels::Labels;
 
-/// The namespace of an endpoint or network set.
-pub(super) const NAMESPACE: &str = "projectcalico.org/namespace";
+pub(super) use crate::labels::NAMESPACE;
 /// Where an endpoint comes from: `k8s` for every pod.
 pub(super) const ORCHESTRATOR: &str = "projectcalico.org/orchestrator";
 /// The service account of a pod.

@@ -35,7 +35,7 @@ pub struct HostEndpoint {
 pub enum HostInterface {
     /// These, at least one; several only where they were found by the addresses that they bear.
     Named(BTreeSet<InterfaceName>),
-    /// Every one that no other host endpoint has; for traffic that begins or ends at the node, and not for forwarded or pre-DNAT traffic, less those of workloads.
+    /// Every one that no other host endpoint has; for traffic that begins or ends at the node, and not for forwarded or pre-DNAT traffic, less those of workloads and `lo`.
     Others,
 }
 

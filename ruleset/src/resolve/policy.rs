@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::consistent;
 use crate::{
     ir::{ActivePolicy, AddressSetKey, DestinationView, Entity, Rule, SubjectKind},
-    policy::{self, Direction, Policy},
+    labels::NAMESPACE,
+    policy::{self, Direction, Policy, PolicyKind},
     port::{Port, PortRange},
     protocol::Protocol,
     selector::Selector,
@@ -38,7 +39,7 @@ pub(super) fn resolve(
         };
         let mut resolved = Vec::new();
         for rule in policy.rules(direction) {
-            resolved.push(resolve_rule(rule, direction, &policy.subject, &mut sets));
+            resolved.push(resolve_rule(rule, direction, policy.key.kind, &policy.subject, &mut sets));
             if companions && let Some(last) = resolved.last() {
                 let (receivers, _) = fold(&rule.destination);
                 resolved.extend(consistent::companion(rule, last, receivers.as_ref(), &mut sets));
@@ -58,8 +59,18 @@ pub(super) fn resolve(
     ResolvedPolicy { unit, sets }
 }
 
-fn resolve_rule(rule: &policy::Rule, direction: Direction, subject: &Selector, sets: &mut Sets) -> Rule {
-    let all = Selector::all();
+fn resolve_rule(
+    rule: &policy::Rule,
+    direction: Direction,
+    kind: PolicyKind,
+    subject: &Selector,
+    sets: &mut Sets,
+) -> Rule {
+    // A name that a Kubernetes policy gives is that of a container's port (policy-model §4.1). Only what has a namespace is a pod, or names no port.
+    let all = match kind {
+        PolicyKind::KubernetesNetworkPolicy => Selector::has(NAMESPACE),
+        PolicyKind::NetworkPolicy | PolicyKind::GlobalNetworkPolicy => Selector::all(),
+    };
     // The end that is the policy's own subject needs no ports of anybody else.
     let (of_source, of_destination) = match direction {
         Direction::Ingress => (&all, subject),

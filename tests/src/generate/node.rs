@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Rng,
     cluster::labels,
-    vocabulary::{Front, HOST_PORT_NAME, PORTS, Vocabulary},
+    vocabulary::{Front, HOST_PORT_NAME, PORT_NAMES, PORTS, Vocabulary},
 };
 use crate::flow::Peer;
 
@@ -86,7 +86,9 @@ fn host_endpoint(rng: &mut Rng, vocabulary: &mut Vocabulary, node: &Value, index
         let (protocol, number) = *rng.pick(&[("TCP", 6), ("UDP", 17)]);
         let port = *rng.pick(&PORTS[..5]);
         vocabulary.named_ports.push((number, port));
-        spec["ports"] = json!([{"name": HOST_PORT_NAME, "protocol": protocol, "port": port}]);
+        // A name that pods give their ports as well, now and then: rules of Kubernetes policies mean only those.
+        let name = if rng.chance(60) { HOST_PORT_NAME } else { *rng.pick(&PORT_NAMES) };
+        spec["ports"] = json!([{"name": name, "protocol": protocol, "port": port}]);
     }
     let name = format!("{}-{}{index}", rng.word(&["a", "b", "c"]), name_of(node));
     let metadata = json!({"name": name, "labels": labels(rng)});

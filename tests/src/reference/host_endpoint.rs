@@ -114,7 +114,8 @@ fn inherit(own: &mut Labels, profile: &str, world: &World) -> Profile {
 fn port(value: &Value) -> Option<NamedPort> {
     let protocol = match &value["protocol"] {
         Value::String(name) => crate::flow::protocol_number(name)?,
-        number => u8::try_from(number.as_u64()?).ok()?,
+        Value::Number(number) => u8::try_from(number.as_u64()?).ok()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
     let port = value["port"].as_u64()?.try_into().ok()?;
     Some(NamedPort { name: value["name"].as_str()?.to_owned(), protocol, port })

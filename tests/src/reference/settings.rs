@@ -31,8 +31,6 @@ pub enum NodePorts {
     Standard,
     /// Egress policy of pods sees what was dialled as well.
     Consistent,
-    /// So does that of host endpoints: what a ruleset may do as long as nobody has settled that it must not.
-    ConsistentEverywhere,
 }
 
 /// A port that host endpoint policy cannot close.

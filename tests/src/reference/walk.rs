@@ -139,12 +139,7 @@ impl Walk<'_> {
             NodePorts::Consistent if egress_of_pod && rule.action == Action::Allow => {
                 matches.or(rule.means_dialled(self.world, self.packet))
             }
-            NodePorts::ConsistentEverywhere
-                if self.direction == Direction::Egress && rule.action == Action::Allow =>
-            {
-                matches.or(rule.means_dialled(self.world, self.packet))
-            }
-            NodePorts::Standard | NodePorts::Consistent | NodePorts::ConsistentEverywhere => matches,
+            NodePorts::Standard | NodePorts::Consistent => matches,
         }
     }
 

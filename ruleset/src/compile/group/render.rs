@@ -111,8 +111,15 @@ impl Renderer<'_> {
     fn laid_out(&mut self, policy: &ActivePolicy) -> Vec<Rule> {
         let direction = self.key.direction;
         let exits = Exits::of_pods(direction, self.around.layout);
-        let unit =
-            policy::rules(policy, direction, self.family, self.around, &exits, DestinationView::Current);
+        let unit = policy::rules(
+            policy,
+            direction,
+            self.family,
+            self.around,
+            &exits,
+            DestinationView::Current,
+            &|_| true,
+        );
         self.rendered.sets.extend(unit.listed.into_iter().map(|set| (self.family, set)));
         unit.rules
     }

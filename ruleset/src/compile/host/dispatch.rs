@@ -22,6 +22,9 @@ use crate::{
     policy::Direction,
 };
 
+/// The interface by which a node speaks to itself.
+const LOOPBACK: &str = "lo";
+
 /// The chain that judges forwarded packets by the interface they came in by.
 pub(in crate::compile) const FORWARD_IN: &str = "host-forward-in";
 /// The chain that judges forwarded packets by the interface they leave by.
@@ -90,13 +93,14 @@ impl Hosts<'_> {
             };
             interfaces.into_iter().flatten().map(move |interface| (interface.clone(), endpoint))
         });
-        named
-            .filter_map(|(interface, endpoint)| match has_chain(endpoint, lane) {
-                true => Some((interface, Verdict::Goto(name::host(lane, &endpoint.name, 1)))),
-                false if others_speak => Some((interface, Verdict::Return)),
-                false => None,
-            })
-            .collect()
+        let named = named.filter_map(|(interface, endpoint)| match has_chain(endpoint, lane) {
+            true => Some((interface, Verdict::Goto(name::host(lane, &endpoint.name, 1)))),
+            false if others_speak => Some((interface, Verdict::Return)),
+            false => None,
+        });
+        // What a node says to itself neither enters nor leaves it: only an endpoint that names the loopback interface has it.
+        let loopback = others_speak.then(|| (InterfaceName::from(LOOPBACK), Verdict::Return));
+        loopback.into_iter().chain(named).collect()
     }
 
     /// The chains between the join of all new packets and the host endpoints.

@@ -18,7 +18,7 @@ use crate::{
         rendered::{self, Rendered, up_to_first_end, verdict_rule},
         tier,
     },
-    ir::{DestinationView, TierStep},
+    ir::{self, DestinationView, TierStep},
     name::ChainName,
     nft::{Chain, Match, Rule, Set, Statement, Verdict},
     origin::{Builtin, Origin},
@@ -116,9 +116,18 @@ impl<'a> Program<'a> {
             self.rules.push(verdict_rule(exits.deny.clone(), origin));
             return;
         };
-        let laid_out = policy::rules(policy, self.direction, family, around, exits, view);
+        // What egress policy of pods has besides, for them to be judged by what they dialled, is none of a host endpoint's.
+        let own = |rule: &ir::Rule| self.direction == Direction::Ingress || !rule.is_for_dialled_services();
+        let laid_out = policy::rules(policy, self.direction, family, around, exits, view, &own);
         self.rules.extend(laid_out.rules);
         self.sets.extend(laid_out.listed);
+    }
+
+    /// The chain in which what stands behind these tiers begins, if they come next and a branch meets the others there.
+    pub(super) fn behind(&self, tiers: &[TierStep]) -> ChainName {
+        let passing =
+            tiers.iter().filter(|step| tier::holds_passes(step, self.direction, self.place.around)).count();
+        self.name(self.number + passing.min(self.passes) + 1)
     }
 
     /// The program's chains.

@@ -7,7 +7,10 @@ use std::{net::IpAddr, sync::Arc};
 use crate::{
     address::Family,
     evaluate::Outcome,
-    ir::{DestinationView, Endpoint, HostEndpoint, HostInterface, NodePolicy, Profile, TierStep, Verdicts},
+    ir::{
+        DestinationView, Endpoint, HostEndpoint, HostInterface, NodePolicy, Profile, Rule, SubjectKind,
+        TierStep, Verdicts,
+    },
     name::InterfaceName,
     nft::Hook,
     packet::{Packet, Payload, Tracking},
@@ -51,10 +54,20 @@ impl Reading<'_> {
         step.unwrap_or(Outcome::Accepted)
     }
 
-    fn tiers(&self, tiers: &[TierStep], direction: Direction, view: DestinationView) -> Said {
+    fn tiers(
+        &self,
+        tiers: &[TierStep],
+        direction: Direction,
+        view: DestinationView,
+        whose: SubjectKind,
+    ) -> Said {
+        // What was dialled is heard for pods only, and for what they send.
+        let is_heard = |rule: &&Rule| {
+            whose == SubjectKind::Pod || direction == Direction::Ingress || !rule.is_for_dialled_services()
+        };
         for step in tiers {
             let policies = step.policies.iter().map(|key| &self.policy.policies[key]);
-            let mut rules = policies.flat_map(|policy| policy.rules(direction));
+            let mut rules = policies.flat_map(|policy| policy.rules(direction)).filter(is_heard);
             let first = rules.find(|rule| {
                 rule.action != Action::Log && matching::matches(self.policy, rule, self.packet, view)
             });
@@ -67,8 +80,8 @@ impl Reading<'_> {
         Said::Nothing
     }
 
-    fn verdicts(&self, verdicts: &Verdicts, direction: Direction) -> Said {
-        match (self.tiers(&verdicts.tiers, direction, DestinationView::Current), verdicts.profile) {
+    fn verdicts(&self, verdicts: &Verdicts, direction: Direction, whose: SubjectKind) -> Said {
+        match (self.tiers(&verdicts.tiers, direction, DestinationView::Current, whose), verdicts.profile) {
             (Said::Nothing, Profile::Allow) => Said::Allow,
             (Said::Nothing, Profile::Deny) => Said::Deny,
             (said, _) => said,
@@ -79,7 +92,8 @@ impl Reading<'_> {
         let all = || self.policy.host_endpoints.values();
         let named =
             all().find(|it| matches!(&it.interface, HostInterface::Named(names) if interface.is_some_and(|it| names.contains(it))));
-        named.or_else(|| all().find(|it| it.interface == HostInterface::Others))
+        let others = || all().find(|it| it.interface == HostInterface::Others);
+        named.or_else(|| others().filter(|_| interface.is_none_or(|it| it.as_str() != "lo")))
     }
 
     fn pod(&self, interface: Option<&InterfaceName>) -> Option<&Arc<Endpoint>> {
@@ -113,7 +127,12 @@ impl Reading<'_> {
         if !any || self.failsafe(list, peer, to) || self.failsafe(answers, peer, from) {
             return None;
         }
-        match self.tiers(host.untracked.get(direction), direction, DestinationView::Current) {
+        match self.tiers(
+            host.untracked.get(direction),
+            direction,
+            DestinationView::Current,
+            SubjectKind::Host,
+        ) {
             Said::Deny => DROP,
             Said::Allow | Said::Nothing => None,
         }
@@ -197,12 +216,14 @@ impl Reading<'_> {
         let list = &self.policy.settings.failsafe_inbound;
         let port = self.packet.payload.destination_port();
         step.or_else(|| self.failsafe(list, self.packet.source, port).then_some(Outcome::Accepted))
-            .or_else(|| decided(self.verdicts(&host.local.ingress, Direction::Ingress)))
+            .or_else(|| decided(self.verdicts(&host.local.ingress, Direction::Ingress, SubjectKind::Host)))
     }
 
     fn untracked(&self, tiers: &[TierStep], direction: Direction) -> Step {
         match self.packet.tracking {
-            Tracking::Untracked => decided(self.tiers(tiers, direction, DestinationView::Current)),
+            Tracking::Untracked => {
+                decided(self.tiers(tiers, direction, DestinationView::Current, SubjectKind::Host))
+            }
             Tracking::New | Tracking::Established | Tracking::Invalid => None,
         }
     }
@@ -216,9 +237,9 @@ impl Reading<'_> {
             None => (DestinationView::Current, self.packet.payload.destination_port()),
         };
         if self.failsafe(&self.policy.settings.failsafe_inbound, self.packet.source, port) {
-            return ACCEPT;
+            return None;
         }
-        decided(self.tiers(&host.pre_dnat, Direction::Ingress, view))
+        decided(self.tiers(&host.pre_dnat, Direction::Ingress, view, SubjectKind::Host))
     }
 
     fn forward(&self) -> Step {
@@ -239,7 +260,7 @@ impl Reading<'_> {
         if !own {
             return DROP;
         }
-        self.tracked().or_else(|| match self.verdicts(&pod.egress, Direction::Egress) {
+        self.tracked().or_else(|| match self.verdicts(&pod.egress, Direction::Egress, SubjectKind::Pod) {
             _ if carries => DROP,
             Said::Allow => self.join(),
             Said::Deny | Said::Nothing => DROP,
@@ -254,7 +275,9 @@ impl Reading<'_> {
             let spared = if has { self.untracked(&host.untracked.ingress, Direction::Ingress) } else { None };
             let spared = spared.or_else(|| self.pre_dnat(host));
             let tiers = &host.forwarded.ingress;
-            let judged = || decided(self.tiers(tiers, Direction::Ingress, DestinationView::Current));
+            let judged = || {
+                decided(self.tiers(tiers, Direction::Ingress, DestinationView::Current, SubjectKind::Host))
+            };
             if spared.or_else(|| judged().filter(|_| forwarded)) == DROP {
                 return DROP;
             }
@@ -262,14 +285,15 @@ impl Reading<'_> {
         let leaves = self.packet.out_interface.as_ref();
         if let Some(host) = self.host(leaves).filter(|_| forwarded) {
             let tiers = &host.forwarded.egress;
-            if self.tiers(tiers, Direction::Egress, DestinationView::Current) == Said::Deny {
+            if self.tiers(tiers, Direction::Egress, DestinationView::Current, SubjectKind::Host) == Said::Deny
+            {
                 return DROP;
             }
         }
         let loops =
             self.policy.surroundings.service_ranges.iter().any(|net| net.contains(&self.packet.destination));
         match self.pod(leaves) {
-            Some(pod) => decided(self.verdicts(&pod.ingress, Direction::Ingress)),
+            Some(pod) => decided(self.verdicts(&pod.ingress, Direction::Ingress, SubjectKind::Pod)),
             None if self.is_workload(leaves) => DROP,
             None if !forwarded => match self.policy.settings.endpoint_to_host {
                 EndpointToHost::Drop => DROP,
@@ -309,7 +333,7 @@ impl Reading<'_> {
         let port = self.packet.payload.destination_port();
         self.untracked(&host.untracked.egress, Direction::Egress)
             .or_else(|| self.failsafe(list, self.packet.destination, port).then_some(Outcome::Accepted))
-            .or_else(|| decided(self.verdicts(&host.local.egress, Direction::Egress)))
+            .or_else(|| decided(self.verdicts(&host.local.egress, Direction::Egress, SubjectKind::Host)))
     }
 }
 

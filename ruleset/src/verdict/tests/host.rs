@@ -242,19 +242,23 @@ fn addresses_of_the_node_are_where_they_are_expected() {
 }
 
 #[test]
-fn a_host_endpoint_of_all_interfaces_governs_what_a_node_sends_to_itself() {
+fn what_a_node_sends_to_itself_is_governed_where_the_loopback_interface_is_named() {
     let rules = "types: [Ingress, Egress], ingress: [{action: Allow, destination: {nets: [127.0.0.0/8]}}], egress: [{action: Allow}]";
-    let cluster = cluster(&[&host_endpoint("h", "interfaceName: '*'"), &policy("p", rules)]);
+    let others = cluster(&[&host_endpoint("h", "interfaceName: '*'"), &policy("p", rules)]);
+    for to in ["127.0.0.1", "172.18.0.2"] {
+        assert_eq!(way(&others, "node/n1", to, 80), "allow no-policy", "{to}");
+    }
+    let named = cluster(&[&host_endpoint("h", "interfaceName: lo"), &policy("p", rules)]);
     for (to, expected) in [
         ("127.0.0.1", "allow p.egress[0] at n1/h, allow p.ingress[0] at n1/h"),
         ("172.18.0.2", "allow p.egress[0] at n1/h, deny end-of-tier at n1/h"),
         ("default/a", "allow host-to-own-pod"),
     ] {
-        assert_eq!(way(&cluster, "node/n1", to, 80), expected, "{to}");
+        assert_eq!(way(&named, "node/n1", to, 80), expected, "{to}");
     }
-    assert_eq!(way(&cluster, "node/n2", "127.0.0.1", 80), "allow no-policy");
+    assert_eq!(way(&named, "node/n2", "127.0.0.1", 80), "allow no-policy");
     let flow = Flow::tcp(peer("node/n1"), peer("172.18.0.2"), 80);
-    let misses = cluster.misses(&flow, &cluster.verdict(&flow).unwrap().by).unwrap();
+    let misses = named.misses(&flow, &named.verdict(&flow).unwrap().by).unwrap();
     assert_eq!(misses.len(), 1, "{misses:?}");
 }
 
