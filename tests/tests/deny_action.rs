@@ -53,11 +53,6 @@ metadata: {{name: host, labels: {{host: endpoint}}}}
 spec: {{node: n1, interfaceName: '{interface}'}}
 ---
 apiVersion: projectcalico.org/v3
-kind: HostEndpoint
-metadata: {{name: loopback}}
-spec: {{node: n1, interfaceName: lo, profiles: [projectcalico-default-allow]}}
----
-apiVersion: projectcalico.org/v3
 kind: GlobalNetworkPolicy
 metadata: {{name: host}}
 spec:

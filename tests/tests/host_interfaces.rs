@@ -33,14 +33,6 @@ items:
 - {apiVersion: v1, kind: Pod, metadata: {name: p5, namespace: default, labels: {app: web}}, spec: {nodeName: n1}, status: {podIPs: [{ip: 10.0.1.5}, {ip: "fd00:1::5"}]}}
 "#;
 
-/// A health check on 127.0.0.1 stays possible while `*` is closed.
-const LOOPBACK: &str = "---
-apiVersion: projectcalico.org/v3
-kind: HostEndpoint
-metadata: {name: loopback}
-spec: {node: n1, interfaceName: lo, profiles: [projectcalico-default-allow]}
-";
-
 const N1: [&str; 2] = ["172.18.0.1", "fd18::1"];
 const OUTSIDE: [&str; 2] = ["198.51.100.7", "2001:db8:7::7"];
 /// A port that policy has to allow.
@@ -116,6 +108,74 @@ fn until_called(caller: &mut Caller<'_>, calls: &[(String, SocketAddr, Ending)])
     caller.expect(&calls).unwrap();
 }
 
+/// Every pod and the world outside send to each other, to a port that is allowed and to one that is not.
+fn pod_probes() -> Vec<Probe> {
+    let mut probes = Vec::new();
+    for number in 1..=5 {
+        for (pod, peer) in [format!("10.0.1.{number}"), format!("fd00:1::{number}")].into_iter().zip(OUTSIDE)
+        {
+            for (port, expected) in [(80, Delivery::Arrived), (81, Delivery::Lost)] {
+                let (pod, peer): (IpAddr, IpAddr) = (pod.parse().unwrap(), peer.parse().unwrap());
+                let request = Request::Ports { protocol: Protocol::UDP, port, source: None };
+                let sender = Place::Pod(format!("default/p{number}"));
+                probes.push(Probe {
+                    sender: Place::Outside,
+                    source: peer,
+                    destination: pod,
+                    arrives: pod,
+                    request,
+                    expected,
+                });
+                probes.push(Probe {
+                    sender,
+                    source: pod,
+                    destination: peer,
+                    arrives: peer,
+                    request,
+                    expected,
+                });
+            }
+        }
+    }
+    probes
+}
+
+/// The node sends to every pod, to a port that is not allowed.
+fn own_pod_probes() -> Vec<Probe> {
+    let own = [("10.0.1.", N1[0]), ("fd00:1::", N1[1])];
+    (1..=5)
+        .flat_map(|number| {
+            own.map(|(prefix, node)| Probe {
+                sender: Place::Node("n1".to_owned()),
+                source: node.parse().unwrap(),
+                destination: format!("{prefix}{number}").parse().unwrap(),
+                arrives: format!("{prefix}{number}").parse().unwrap(),
+                request: Request::Ports { protocol: Protocol::UDP, port: 81, source: None },
+                expected: Delivery::Arrived,
+            })
+        })
+        .collect()
+}
+
+/// The same as text: nft takes what the tool renders, and lists it as it was.
+fn loads_as_text(rig: &Rig) {
+    let node = rig.topology.node("n1").unwrap();
+    let renderer = program("ferrule", "FERRULE").unwrap();
+    let manifests = rig.path("").display().to_string();
+    let text = node
+        .execute(&renderer.display().to_string(), &["render", "--manifests", &manifests, "--node", "n1"], "")
+        .unwrap();
+    let fresh = Namespace::create("rendered").unwrap();
+    fresh.execute("nft", &["-f", "-"], &text).unwrap();
+    let listed = ["ip", "ip6"]
+        .map(|family| fresh.execute("nft", &["-n", "list", "table", family, "ferrule"], "").unwrap())
+        .concat();
+    assert_eq!(listing::blocks(&listed), listing::blocks(&text));
+    for name in ["drop", "to-workload", "node-1.eth0", "input", "1", "all"] {
+        assert!(text.contains(&format!("host/in/{name} ")), "{name}");
+    }
+}
+
 #[test]
 fn strange_names_of_interfaces_and_of_endpoints_are_names_like_others() {
     let long = format!("{}.node-1.eth0", "x".repeat(241));
@@ -149,78 +209,24 @@ spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress, Egress], i
         until_called(&mut caller, &calls);
     }
     let mut prober = Prober::new(&rig.topology);
-    let mut probes = Vec::new();
-    for number in 1..=5 {
-        for (pod, peer) in [format!("10.0.1.{number}"), format!("fd00:1::{number}")].into_iter().zip(OUTSIDE)
-        {
-            for (port, expected) in [(80, Delivery::Arrived), (81, Delivery::Lost)] {
-                let (pod, peer): (IpAddr, IpAddr) = (pod.parse().unwrap(), peer.parse().unwrap());
-                let request = Request::Ports { protocol: Protocol::UDP, port, source: None };
-                let sender = Place::Pod(format!("default/p{number}"));
-                probes.push(Probe {
-                    sender: Place::Outside,
-                    source: peer,
-                    destination: pod,
-                    arrives: pod,
-                    request,
-                    expected,
-                });
-                probes.push(Probe {
-                    sender,
-                    source: pod,
-                    destination: peer,
-                    arrives: peer,
-                    request,
-                    expected,
-                });
-            }
-        }
-    }
+    let probes = pod_probes();
     until(|| check(&probes, &prober.deliver(&probes)?)).unwrap();
     rig.write("allow.yaml", &allow("everything", "TCP", &PORT.to_string())).unwrap();
     let calls: Vec<_> = (1..=6).flat_map(|number| over(number, PORT, Ending::Answered)).collect();
     until_called(&mut caller, &calls);
     // What the node sends to its own pods is exempt, whatever their links are called.
-    rig.write("all.yaml", &format!("{}{LOOPBACK}", endpoint("others", "interfaceName: '*'"))).unwrap();
+    rig.write("all.yaml", &endpoint("others", "interfaceName: '*'")).unwrap();
     rig.write("allow.yaml", "").unwrap();
     until(|| {
         ensure!(rig.nft("n1", &["list", "table", "ip6", "ferrule"])?.contains("host/out/others"));
         Ok(())
     })
     .unwrap();
-    let own = [("10.0.1.", N1[0]), ("fd00:1::", N1[1])];
-    let probes: Vec<_> = (1..=5)
-        .flat_map(|number| {
-            own.map(|(prefix, node)| Probe {
-                sender: Place::Node("n1".to_owned()),
-                source: node.parse().unwrap(),
-                destination: format!("{prefix}{number}").parse().unwrap(),
-                arrives: format!("{prefix}{number}").parse().unwrap(),
-                request: Request::Ports { protocol: Protocol::UDP, port: 81, source: None },
-                expected: Delivery::Arrived,
-            })
-        })
-        .collect();
+    let probes = own_pod_probes();
     check(&probes, &prober.deliver(&probes).unwrap()).unwrap();
     drop((caller, prober));
     rig.end_agents().unwrap();
-
-    // The same as text.
-    let node = rig.topology.node("n1").unwrap();
-    let renderer = program("ferrule", "FERRULE").unwrap();
-    let manifests = rig.path("").display().to_string();
-    let text = node
-        .execute(&renderer.display().to_string(), &["render", "--manifests", &manifests, "--node", "n1"], "")
-        .unwrap();
-    let fresh = Namespace::create("rendered").unwrap();
-    fresh.execute("nft", &["-f", "-"], &text).unwrap();
-    let listed = ["ip", "ip6"]
-        .map(|family| fresh.execute("nft", &["-n", "list", "table", family, "ferrule"], "").unwrap())
-        .concat();
-    assert_eq!(listing::blocks(&listed), listing::blocks(&text));
-    for name in ["drop", "to-workload", "node-1.eth0", "input", "1", "all"] {
-        assert!(text.contains(&format!("host/in/{name} ")), "{name}");
-    }
+    loads_as_text(&rig);
 }
 
 #[test]
@@ -255,7 +261,7 @@ fn an_endpoint_follows_its_interface_and_its_addresses() {
     until_called(&mut caller, &closed(Silent, Answered));
 
     // Neighbours find each other although nothing else passes, in either direction.
-    rig.write("named.yaml", &format!("{}{LOOPBACK}", endpoint("others", "interfaceName: '*'"))).unwrap();
+    rig.write("named.yaml", &endpoint("others", "interfaceName: '*'")).unwrap();
     until_called(&mut caller, &closed(Silent, Silent));
     for _ in 0..2 {
         for namespace in [node, rig.topology.outside()] {
@@ -302,7 +308,7 @@ fn failsafe_and_allowed_packets_pass_while_an_endpoint_is_switched_on_and_off() 
     let settings = format!(
         "---\napiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {{name: default}}\nspec: {{failsafeInboundHostPorts: [{{protocol: UDP, port: {SAFE}}}]}}\n"
     );
-    let base = format!("{settings}{LOOPBACK}{}", allow("allowed", "UDP", &ALLOWED.to_string()));
+    let base = format!("{settings}{}", allow("allowed", "UDP", &ALLOWED.to_string()));
     let mut rig = Rig::start("switch", OBJECTS, &base, &outside()).unwrap();
     let (node, world) = (rig.topology.node("n1").unwrap(), rig.topology.outside());
     let mut streams = Vec::new();

@@ -19,8 +19,7 @@ const SERVICES: [(usize, Backend); 2] = [(0, Backend::Near), (2, Backend::Far)];
 /// A host endpoint of the dialled node, with a policy for what the node sends to a port, or none.
 fn regime(interface: &str, port: Option<u16>) -> Regime {
     let mut policies = format!(
-        "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {{name: closed, labels: {{host: endpoint}}}}\nspec: {{node: {0}, interfaceName: '{interface}'}}\n\
-         ---\napiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {{name: loopback}}\nspec: {{node: {0}, interfaceName: lo, profiles: [projectcalico-default-allow]}}\n",
+        "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {{name: closed, labels: {{host: endpoint}}}}\nspec: {{node: {}, interfaceName: '{interface}'}}\n",
         Site::Dialled.node()
     );
     if let Some(port) = port {
