@@ -71,6 +71,17 @@ impl Default for InterfacePrefix {
 }
 
 impl Links {
+    /// Whether an interface bears one of these addresses.
+    pub fn bears(&self, interface: &InterfaceName, addresses: &[IpAddr]) -> bool {
+        match self {
+            Self::Assumed => false,
+            Self::Observed(observed) => observed
+                .addresses
+                .get(interface)
+                .is_some_and(|borne| addresses.iter().any(|address| borne.contains(address))),
+        }
+    }
+
     /// The interface of a pod: the Calico name of the first prefix under which such a link exists, else the device of the host route to one of its
     /// addresses, else the Calico name of the first prefix, so that the pod is governed from the moment its link appears.
     pub fn interface_of(

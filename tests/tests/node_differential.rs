@@ -22,7 +22,7 @@ use ferrule_ruleset::{compile::Options, protocol::Protocol, render::render, sett
 use ferrule_tests::{
     case::{line::Line, verdict},
     cluster::{Cluster, Place},
-    compare::{self, Tally},
+    compare::Tally,
     compiled::Hooks,
     flow::{Flow, Peer},
     generate::Universe,
@@ -81,7 +81,7 @@ fn judge(seed: u64) -> Result<Tally> {
     let mut hooks = Hooks::with(options);
     hooks.load(&universe.objects);
     let questions = questions(&universe, &reference, &cluster)?;
-    let mode = if seed % 2 == 0 { Mode::Nftables } else { Mode::Iptables };
+    let mode = if seed.is_multiple_of(2) { Mode::Nftables } else { Mode::Iptables };
     let topology = topology(seed, &cluster, &questions)?;
     for (node, namespace) in topology.nodes() {
         let ruleset = hooks.ruleset(node).context("a node without rules")?;

@@ -7,6 +7,7 @@ use ferrule_ruleset::{
     diff::diff,
     event::Event,
     ir::{Endpoint, NodePolicy},
+    links::Links,
     name::NodeName,
     nft::Ruleset,
     policy::PolicyKey,
@@ -46,6 +47,8 @@ pub struct Reconciler<D> {
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
     departed: BTreeSet<IpAddr>,
+    /// The node's own addresses, whose connections are never a pod's.
+    own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
@@ -100,6 +103,7 @@ impl<D: Dataplane> Reconciler<D> {
             quarantine: Quarantine::new(),
             tenancy: None,
             departed: BTreeSet::new(),
+            own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
         }
@@ -124,6 +128,9 @@ impl<D: Dataplane> Reconciler<D> {
     pub fn apply(&mut self, event: Event) {
         if let Some(policy) = policy_of(&event) {
             self.quarantine.release(&policy);
+        }
+        if let Event::Links(Links::Observed(links)) = &event {
+            self.own_addresses = links.addresses.values().flatten().copied().collect();
         }
         self.resolver.apply(event);
     }
@@ -293,7 +300,7 @@ impl<D: Dataplane> Reconciler<D> {
     fn succeed(&mut self, desired: Ruleset) {
         let tenancy = Tenancy::of(&desired);
         let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
-        self.departed.extend(before.departed(&tenancy));
+        self.departed.extend(before.departed(&tenancy).difference(&self.own_addresses));
         self.metrics.set_holds(&self.policy, &desired);
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;

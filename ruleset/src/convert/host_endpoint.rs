@@ -5,8 +5,10 @@
 //! | `node` | is absent: nobody knows whose it is |
 //! | `interfaceName`, `expectedIPs`: neither given | is absent: it has no interface |
 //! | `interfaceName`, `expectedIPs`: given, but none of it understood | stands closed on every interface that no other one has |
-//! | an item of `expectedIPs`; or `interfaceName`, but addresses are | stands closed on the interface that the rest tells |
-//! | labels, `profiles`, `ports`, a field that is not known | stands closed: who knows which policy was meant to govern it |
+//! | an item of `expectedIPs`; or `interfaceName`, but addresses are | is on the interface that the rest tells |
+//! | labels | stands closed, for forwarded traffic too: who knows which policies were meant to govern it |
+//!
+//! Whatever it is, no profile opens it, it is nobody's peer, and it never takes an interface from one that is understood.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -39,6 +41,9 @@ const PROFILE_NAMESPACE: &str = "kns.";
 /// Before namespace and name of a service account, in the name of its profile.
 const PROFILE_ACCOUNT: &str = "ksa.";
 
+const CLOSED: &str = "only failsafe ports, and what no policy can close, pass the host endpoint";
+const DOUBTFUL: &str = "no profile opens the host endpoint, and it is no peer of any rule";
+
 /// Reads a host endpoint; none where nobody can tell which interface of which node it is.
 pub(super) fn convert(
     name: HostEndpointName,
@@ -54,20 +59,22 @@ pub(super) fn convert(
     let node = node(&spec);
     let addresses = expected_addresses(&spec, &mut problems);
     let place = node.and_then(|node| Ok((node, interface(&spec, &addresses, &mut problems)?)));
-    let mut labels = problems.or_default(labels::read(&metadata));
+    let read = labels::read(&metadata);
+    let has_labels = read.is_ok();
+    let mut labels = problems.or_default(read);
     labels::strip_reserved(&mut labels);
     let profiles = problems.or_default(profiles(&spec, remarks));
     let ports = problems.or_default(named_ports(&spec));
     warn_of_dscp(&metadata, remarks);
 
-    let state =
-        if problems.is_empty() { HostEndpointState::Active } else { HostEndpointState::Unintelligible };
+    let (state, consequence) = match (has_labels, problems.is_empty()) {
+        (false, _) => (HostEndpointState::Unintelligible, CLOSED),
+        (true, false) => (HostEndpointState::Doubtful, DOUBTFUL),
+        (true, true) => (HostEndpointState::Active, ""),
+    };
     match place {
         Ok((node, interface)) => {
-            remarks.errors(
-                problems,
-                "only failsafe ports, and what no policy can close, pass the host endpoint",
-            );
+            remarks.errors(problems, consequence);
             let expected_addresses = addresses;
             Some(HostEndpoint { name, node, interface, expected_addresses, labels, profiles, ports, state })
         }

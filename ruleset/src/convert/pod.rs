@@ -47,7 +47,9 @@ pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remar
     if is_finished {
         pod.addresses.clear();
     }
-    if !problems.is_empty() {
+    if is_on_host {
+        remarks.errors(problems, "the pod shares the network of its node and is no peer of any rule");
+    } else if !problems.is_empty() {
         pod.state = PodState::Unintelligible;
         remarks.errors(problems, "the pod is no peer of any rule, and nothing reaches or leaves it");
     }

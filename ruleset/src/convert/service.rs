@@ -18,6 +18,9 @@ use crate::{
 /// `clusterIP` of a service that has none: its name leads to its endpoints.
 const HEADLESS: &str = "None";
 
+/// Labels of services that kube-proxy does not implement (`apis/well_known_labels.go` of Kubernetes).
+const LEFT_ALONE: [&str; 2] = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+
 /// Reads a service.
 pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remarks) -> Service {
     let mut problems = Problems::default();
@@ -26,7 +29,7 @@ pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remar
     let cluster = cluster_addresses(&spec, &mut problems);
     let is_elsewhere = problems.or_default(spec.text("type")) == Some("ExternalName");
     // Nodes answer for neither a name elsewhere nor a headless service, whatever else such an object says.
-    let is_fronted = !is_elsewhere && cluster.is_some();
+    let is_fronted = !is_elsewhere && !is_left_alone(object) && cluster.is_some();
     let addresses = cluster.filter(|_| is_fronted).map(|mut addresses| {
         addresses.extend(external_addresses(&spec, &mut problems));
         addresses.extend(balancer_addresses(&status, &mut problems));
@@ -41,6 +44,12 @@ pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remar
     ports.dedup();
     remarks.errors(problems, "the service counts without this");
     Service { name, addresses: addresses.unwrap_or_default(), ports }
+}
+
+/// Whether kube-proxy leaves the service to somebody else, so that no node translates its addresses.
+fn is_left_alone(object: &Fields<'_>) -> bool {
+    let labels = object.map("metadata").and_then(|metadata| metadata.map("labels"));
+    labels.is_ok_and(|labels| LEFT_ALONE.iter().any(|label| labels.field(label).is_some()))
 }
 
 /// `clusterIPs`, or `clusterIP` where an older client wrote it alone; `None` for a headless service.

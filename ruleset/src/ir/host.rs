@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
 
-use super::{TierStep, Verdicts};
+use super::{Profile, TierStep, Verdicts};
 use crate::{
     name::{HostEndpointName, InterfaceName},
     policy::PerDirection,
@@ -22,6 +22,8 @@ pub struct HostEndpoint {
     pub local: PerDirection<Verdicts>,
     /// What decides about traffic that the node forwards through the interface; without tiers in a direction all of it passes. No profile, no failsafe.
     pub forwarded: PerDirection<Vec<TierStep>>,
+    /// What becomes of forwarded traffic that no tier decided: it passes, unless the object could not be understood.
+    pub forwarded_end: Profile,
     /// What decides about all that comes in, by the destination that was dialled. Every tier ends in a pass. If there is one, the inbound failsafe ports
     /// precede it.
     pub pre_dnat: Vec<TierStep>,

@@ -1,6 +1,9 @@
 //! The pods of this node and the interfaces they have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use super::labelled::Parent;
 use crate::{
@@ -14,6 +17,7 @@ use crate::{
 pub(super) struct LocalPods {
     prefixes: Vec<InterfacePrefix>,
     links: Links,
+    node_addresses: Vec<IpAddr>,
     pods: BTreeMap<ObjectName, LocalPod>,
     /// Who claims an interface.
     claims: BTreeMap<InterfaceName, BTreeSet<ObjectName>>,
@@ -28,7 +32,13 @@ struct LocalPod {
 impl LocalPods {
     /// No pods yet, and links assumed.
     pub(super) fn new(prefixes: Vec<InterfacePrefix>) -> Self {
-        Self { prefixes, links: Links::default(), pods: BTreeMap::new(), claims: BTreeMap::new() }
+        Self {
+            prefixes,
+            links: Links::default(),
+            node_addresses: Vec::new(),
+            pods: BTreeMap::new(),
+            claims: BTreeMap::new(),
+        }
     }
 
     /// The pod is now this. Returns every pod that may have become or ceased to be an endpoint, or whose endpoint changed.
@@ -50,6 +60,13 @@ impl LocalPods {
         let mut affected = self.unclaim(name, known.interface.as_ref());
         affected.insert(name.clone());
         affected
+    }
+
+    /// The Node object has these addresses. Returns what [`Self::set`] returns.
+    pub(super) fn set_node_addresses(&mut self, addresses: Vec<IpAddr>) -> BTreeSet<ObjectName> {
+        self.node_addresses = addresses;
+        let names: Vec<ObjectName> = self.pods.keys().cloned().collect();
+        names.iter().flat_map(|name| self.claim(name)).collect()
     }
 
     /// The links are now these. Returns what [`Self::set`] returns.
@@ -89,7 +106,11 @@ impl LocalPods {
     /// Finds the pod's interface anew. Returns those whom that concerns; nobody if it is the same as before.
     fn claim(&mut self, name: &ObjectName) -> BTreeSet<ObjectName> {
         let Some(local) = self.pods.get_mut(name) else { return BTreeSet::new() };
-        let interface = self.links.interface_of(name, &local.pod.addresses, &self.prefixes);
+        let found = self.links.interface_of(name, &local.pod.addresses, &self.prefixes);
+        // Whoever may say which address a pod has must not thereby take the interface by which the node itself is reached.
+        let is_nodes = |interface: &InterfaceName| self.links.bears(interface, &self.node_addresses);
+        let expected = || self.prefixes.first().map(|prefix| prefix.interface_of(name));
+        let interface = found.filter(|interface| !is_nodes(interface)).or_else(expected);
         if interface == local.interface {
             return BTreeSet::new();
         }

@@ -163,7 +163,7 @@ pub(super) fn parents(profiles: &[Arc<str>]) -> Vec<Parent> {
 pub(super) fn profile(endpoint: &HostEndpoint, namespaces: &BTreeSet<NamespaceName>) -> Profile {
     match endpoint.state {
         HostEndpointState::Active => {}
-        HostEndpointState::Unintelligible => return Profile::Deny,
+        HostEndpointState::Doubtful | HostEndpointState::Unintelligible => return Profile::Deny,
     }
     let verdict = |profile: &Arc<str>| match KnownProfile::of(profile) {
         Some(KnownProfile::DefaultAllow) => Some(Profile::Allow),

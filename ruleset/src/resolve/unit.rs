@@ -12,7 +12,7 @@ use crate::{
     ir::{Endpoint, HostEndpoint, HostInterface, Profile, SubjectKind, Verdicts},
     name::{HostEndpointName, ObjectName},
     policy::{Direction, PerDirection, Policy, PolicyKey, Stage},
-    resource::PodState,
+    resource::{HostEndpointState, PodState},
     settings::Switch,
 };
 
@@ -114,6 +114,10 @@ impl Resolver {
             interface: interface.clone(),
             local: PerDirection::from_fn(|direction| Verdicts { tiers: local.steps(direction), profile }),
             forwarded: PerDirection::from_fn(|direction| forwarded.steps(direction)),
+            forwarded_end: match object.state {
+                HostEndpointState::Active | HostEndpointState::Doubtful => Profile::Allow,
+                HostEndpointState::Unintelligible => Profile::Deny,
+            },
             pre_dnat: self.tiers_of_host(name, &[Stage::PreDnat]).passing_steps(Direction::Ingress),
             untracked: PerDirection::from_fn(|direction| untracked.passing_steps(direction)),
         };

@@ -25,7 +25,7 @@ pub struct HostEndpoint {
     pub profiles: Vec<Arc<str>>,
     /// `spec.ports`.
     pub ports: Vec<NamedPort>,
-    /// Whether the object could be understood; if not, no policy's Allow applies to it: it stands closed but for the failsafe ports.
+    /// Whether the object could be understood.
     pub state: HostEndpointState,
 }
 
@@ -45,6 +45,9 @@ pub enum HostInterface {
 pub enum HostEndpointState {
     /// It is enforced as it says.
     Active,
-    /// It is enforced closed: its policies' Deny rules and the failsafe ports are all that counts.
+    /// Its labels are, but not all of the rest: policies govern it, no profile opens it, it is nobody's peer, and it yields its interface to one that is
+    /// understood.
+    Doubtful,
+    /// Its labels are not, so that nobody knows which policies were meant: but for the failsafe ports nothing passes, forwarded traffic included.
     Unintelligible,
 }

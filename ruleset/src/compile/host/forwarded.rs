@@ -6,8 +6,9 @@
 use super::{Place, pre_dnat, program::Program, untracked};
 use crate::{
     compile::{exits::Exits, name::Lane, rendered::Rendered},
-    ir::{DestinationView, HostEndpoint},
-    nft::{InterfaceSide, Match, Operator, Verdict},
+    ir::{DestinationView, HostEndpoint, Profile},
+    nft::{InterfaceSide, Match, Operator, Rule, Statement, Verdict},
+    origin::Builtin,
     policy::Direction,
 };
 
@@ -20,7 +21,8 @@ pub(super) fn is_present(endpoint: &HostEndpoint, direction: Direction) -> bool 
         Direction::Ingress => !endpoint.pre_dnat.is_empty(),
         Direction::Egress => false,
     };
-    pre_dnat || !endpoint.forwarded.get(direction).is_empty()
+    let is_closed = endpoint.forwarded_end == Profile::Deny;
+    pre_dnat || is_closed || !endpoint.forwarded.get(direction).is_empty()
 }
 
 /// By the interface that packets came in by.
@@ -35,12 +37,29 @@ pub(super) fn inbound(place: Place<'_>, endpoint: &HostEndpoint, rendered: &mut 
     let mut program = Program::new(place, Lane::ForwardIn, Direction::Ingress, PASSES - 2 * branches);
     untracked::stage(&mut program, &endpoint.untracked.ingress, exits.clone(), Lane::UntrackedForward);
     pre_dnat::stage(&mut program, place, &endpoint.pre_dnat, &exits, Lane::DialledForward);
-    if !tiers.is_empty() {
+    let end = end(endpoint, &exits);
+    if !tiers.is_empty() || endpoint.forwarded_end == Profile::Deny {
         // What a pod sends to its node is not forwarded.
         program.push([Match::HasInterface(InterfaceSide::Out, Operator::IsNot)], Verdict::Return);
     }
-    program.tiers(tiers, &exits, DestinationView::Current, Some(&Verdict::Return));
+    program.tiers(tiers, &exits, DestinationView::Current, Some(&end));
+    program.extend(closed(place, endpoint, Direction::Ingress, end));
     program.finish(rendered);
+}
+
+/// What becomes of a packet that no tier decided.
+fn end(endpoint: &HostEndpoint, exits: &Exits) -> Verdict {
+    match endpoint.forwarded_end {
+        Profile::Allow => Verdict::Return,
+        Profile::Deny => exits.deny.clone(),
+    }
+}
+
+/// The end of an endpoint that is closed for want of understanding.
+fn closed(place: Place<'_>, endpoint: &HostEndpoint, direction: Direction, end: Verdict) -> Option<Rule> {
+    let origin = place.origin(direction, Builtin::HostEndpointDefault);
+    let statements = vec![Statement::Counter, Statement::Verdict(end)];
+    (endpoint.forwarded_end == Profile::Deny).then_some(Rule { statements, origin })
 }
 
 /// By the interface that packets leave by.
@@ -51,6 +70,8 @@ pub(super) fn outbound(place: Place<'_>, endpoint: &HostEndpoint, rendered: &mut
     let exits = Exits::returning(place.around.layout);
     let mut program = Program::new(place, Lane::ForwardOut, Direction::Egress, PASSES);
     let tiers = &endpoint.forwarded.egress;
-    program.tiers(tiers, &exits, DestinationView::Current, Some(&Verdict::Return));
+    let end = end(endpoint, &exits);
+    program.tiers(tiers, &exits, DestinationView::Current, Some(&end));
+    program.extend(closed(place, endpoint, Direction::Egress, end));
     program.finish(rendered);
 }

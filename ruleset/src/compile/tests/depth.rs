@@ -76,6 +76,7 @@ fn node(local: usize, forwarded: usize, others: usize) -> NodePolicy {
         interface: HostInterface::Named([InterfaceName::from("eth0")].into()),
         local: PerDirection::from_fn(|_| verdicts(local)),
         forwarded: PerDirection::from_fn(|_| tiers(forwarded, TierAction::Deny)),
+        forwarded_end: Profile::Allow,
         pre_dnat: tiers(others, TierAction::Pass),
         untracked: PerDirection::from_fn(|_| tiers(others, TierAction::Pass)),
     };

@@ -126,6 +126,7 @@ fn host_endpoints() -> [HostEndpoint; 2] {
             ],
             egress: Vec::new(),
         },
+        forwarded_end: Profile::Allow,
         pre_dnat: vec![tier("default", &["node-ports"], TierAction::Pass)],
         untracked: PerDirection::from_fn(|_| vec![tier("default", &["fast"], TierAction::Pass)]),
     };
@@ -137,6 +138,7 @@ fn host_endpoints() -> [HostEndpoint; 2] {
             ingress: Vec::new(),
             egress: vec![tier("default", &["node"], TierAction::Deny)],
         },
+        forwarded_end: Profile::Allow,
         pre_dnat: Vec::new(),
         untracked: PerDirection::default(),
     };

@@ -267,17 +267,24 @@ impl Reading<'_> {
         })
     }
 
+    fn forwarded(&self, host: &HostEndpoint, tiers: &[TierStep], direction: Direction) -> Step {
+        let said = self.tiers(tiers, direction, DestinationView::Current, SubjectKind::Host);
+        match (said, host.forwarded_end) {
+            (Said::Nothing, Profile::Deny) => DROP,
+            (said, _) => decided(said),
+        }
+    }
+
     /// Behind egress policy, if there was any.
     fn join(&self) -> Step {
         let forwarded = self.packet.hook == Hook::Forward;
         if let Some(host) = self.host(self.packet.in_interface.as_ref()) {
-            let has = !host.pre_dnat.is_empty() || !host.forwarded.ingress.is_empty();
+            let is_closed = host.forwarded_end == Profile::Deny;
+            let has = !host.pre_dnat.is_empty() || is_closed || !host.forwarded.ingress.is_empty();
             let spared = if has { self.untracked(&host.untracked.ingress, Direction::Ingress) } else { None };
             let spared = spared.or_else(|| self.pre_dnat(host));
             let tiers = &host.forwarded.ingress;
-            let judged = || {
-                decided(self.tiers(tiers, Direction::Ingress, DestinationView::Current, SubjectKind::Host))
-            };
+            let judged = || self.forwarded(host, tiers, Direction::Ingress);
             if spared.or_else(|| judged().filter(|_| forwarded)) == DROP {
                 return DROP;
             }
@@ -285,8 +292,7 @@ impl Reading<'_> {
         let leaves = self.packet.out_interface.as_ref();
         if let Some(host) = self.host(leaves).filter(|_| forwarded) {
             let tiers = &host.forwarded.egress;
-            if self.tiers(tiers, Direction::Egress, DestinationView::Current, SubjectKind::Host) == Said::Deny
-            {
+            if self.forwarded(host, tiers, Direction::Egress) == DROP {
                 return DROP;
             }
         }

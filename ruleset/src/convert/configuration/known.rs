@@ -41,6 +41,9 @@ fn objection(name: &str, field: &Field<'_>) -> Option<(&'static str, &'static st
         "iptablesFilterDenyAction" if is("Reject") => {
             Some(("packets are filtered by nftables; use nftablesFilterDenyAction", "it has no effect"))
         }
+        "interfacePrefix" => {
+            Some(("the prefix is the agent's to know; use its setting interface-prefix", "it has no effect"))
+        }
         "ipv6Support" if field.boolean() == Ok(false) => {
             Some(("both families are enforced always", "it has no effect"))
         }

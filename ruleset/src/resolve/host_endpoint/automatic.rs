@@ -27,8 +27,8 @@ impl AutomaticHostEndpoints {
     /// The object is now this; `None` if there is none.
     pub(in crate::resolve) fn set_object(&mut self, name: &HostEndpointName, object: Option<&HostEndpoint>) {
         let place = object.map(|object| match &object.interface {
-            HostInterface::Others => Some(object.node.clone()),
-            HostInterface::Named(_) | HostInterface::ByAddress => None,
+            HostInterface::Others if object.state == HostEndpointState::Active => Some(object.node.clone()),
+            HostInterface::Others | HostInterface::Named(_) | HostInterface::ByAddress => None,
         });
         let old = match place.clone() {
             Some(place) => self.objects.insert(name.clone(), place),

@@ -1,6 +1,7 @@
 //! Which host endpoint has which interface.
 //!
-//! An interface goes to the host endpoint that names it, else to one that expects an address which the interface bears; of several, to the least name.
+//! An interface goes to the host endpoint that names it, else to one that expects an address which the interface bears; of several, to the least name,
+//! after those that could be understood.
 //! Those that name an interface never fall back to addresses; they have it whether or not it exists, because rules by name wait for it. Interfaces of
 //! workloads have no host endpoint. Several interfaces that bear its addresses may be one host endpoint's.
 //!
@@ -29,7 +30,7 @@ pub(super) fn places<'a>(
     own_addresses: &[IpAddr],
 ) -> BTreeMap<HostEndpointName, HostInterface> {
     let mut endpoints: Vec<&HostEndpoint> = endpoints.collect();
-    endpoints.sort_unstable_by_key(|endpoint| &endpoint.name);
+    endpoints.sort_unstable_by_key(|endpoint| (endpoint.state, &endpoint.name));
     let mut places = BTreeMap::new();
     let mut taken: BTreeSet<Option<&InterfaceName>> = BTreeSet::new();
     let mut by_address = Vec::new();

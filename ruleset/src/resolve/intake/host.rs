@@ -18,6 +18,8 @@ impl Resolver {
             self.network.hosts_changed();
             if *name == self.node {
                 self.hosts.addresses_changed();
+                let affected = self.pods.set_node_addresses(addresses(node.as_ref()));
+                self.refresh(affected);
             }
         }
         if *name == self.node {
@@ -51,8 +53,8 @@ impl Resolver {
     /// Tells the index of subjects whether the host endpoint has an interface.
     pub(in crate::resolve) fn refresh_host(&mut self, name: HostEndpointName) {
         match self.hosts.placed(&name) {
-            // Where the object could not be understood, no policy opens anything.
-            Some((object, _)) if object.state == HostEndpointState::Active => {
+            // Where labels could not be understood, no policy opens anything.
+            Some((object, _)) if object.state != HostEndpointState::Unintelligible => {
                 self.host_subjects.set_endpoint(&name, &object.labels, parents(&object.profiles));
             }
             Some(_) | None => self.host_subjects.remove_endpoint(&name),

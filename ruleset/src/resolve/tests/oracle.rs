@@ -14,7 +14,7 @@ use crate::{
     links::InterfacePrefix,
     name::{HostEndpointName, NodeName, ObjectName, TierName},
     policy::{Direction, Policy, Tier, TierAction},
-    resource::{HostEndpoint, Pod, Resource, ResourceKey},
+    resource::{HostEndpoint, HostEndpointState, Pod, Resource, ResourceKey},
     selector::Selector,
     settings::Settings,
     store::Store,
@@ -106,7 +106,7 @@ impl<'a> World<'a> {
 
     fn selects_host(self, policy: &Policy, host: &HostEndpoint) -> bool {
         policy.key.namespace.is_none()
-            && host::is_active(host)
+            && host.state != HostEndpointState::Unintelligible
             && matches(&policy.subject, &host::labels(self.store, host))
     }
 

@@ -8,7 +8,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select, strategy::St
 
 use super::{ADDRESSES, NETS, PORTS, policy_key, verdicts};
 use crate::{
-    ir::{Endpoint, HostEndpoint, HostInterface, Surroundings, TierStep},
+    ir::{Endpoint, HostEndpoint, HostInterface, Profile, Surroundings, TierStep},
     name::{HostEndpointName, InterfaceName, TierName},
     policy::{PerDirection, TierAction},
     protocol::Protocol,
@@ -37,14 +37,16 @@ fn host_endpoint(name: &'static str, interface: HostInterface) -> impl Strategy<
     const PASS: &[TierAction] = &[TierAction::Pass];
     let untracked = if interface == HostInterface::Others { 0..1usize } else { 0..2 };
     let forwarded = (tiers(ANY), tiers(ANY));
-    ((verdicts(), verdicts()), forwarded, tiers(PASS), (tiers(PASS), tiers(PASS), untracked)).prop_map(
-        move |(local, forwarded, pre_dnat, (raw_in, raw_out, untracked))| {
+    let end = prop_oneof![6 => Just(Profile::Allow), 1 => Just(Profile::Deny)];
+    ((verdicts(), verdicts()), (forwarded, end), tiers(PASS), (tiers(PASS), tiers(PASS), untracked)).prop_map(
+        move |(local, (forwarded, forwarded_end), pre_dnat, (raw_in, raw_out, untracked))| {
             let keep = |tiers: Vec<TierStep>| if untracked > 0 { tiers } else { Vec::new() };
             HostEndpoint {
                 name: HostEndpointName::from(name),
                 interface: interface.clone(),
                 local: PerDirection { ingress: local.0, egress: local.1 },
                 forwarded: PerDirection { ingress: forwarded.0, egress: forwarded.1 },
+                forwarded_end,
                 pre_dnat,
                 untracked: PerDirection { ingress: keep(raw_in), egress: keep(raw_out) },
             }

@@ -43,7 +43,8 @@ pub(super) fn all(world: World<'_>) -> Vec<HostEndpoint> {
         let Resource::Node(node) = resource else { continue };
         let name = format!("{}-auto-hep", node.name);
         let is_in_the_way = |host: &HostEndpoint| {
-            host.name.as_str() == name || host.node == node.name && host.interface == HostInterface::Others
+            let is_for_others = host.node == node.name && host.interface == HostInterface::Others;
+            host.name.as_str() == name || is_for_others && is_active(host)
         };
         if world.settings.auto_host_endpoints == Switch::Disabled || hosts.iter().any(is_in_the_way) {
             continue;
@@ -77,6 +78,7 @@ pub(super) fn all(world: World<'_>) -> Vec<HostEndpoint> {
 pub(super) fn placed(world: World<'_>) -> Vec<(HostEndpoint, ir::HostInterface)> {
     let mut here = all(world);
     here.retain(|host| host.node == *world.node);
+    here.sort_by_key(|host| host.state);
     let of_workload =
         |name: &InterfaceName| world.prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
     let mut placed: Vec<(HostEndpoint, ir::HostInterface)> = Vec::new();
@@ -150,6 +152,11 @@ pub(super) fn endpoint(
         interface,
         local: PerDirection::from_fn(local),
         forwarded: PerDirection::from_fn(|direction| steps(&[Stage::LocalAndForwarded], direction)),
+        forwarded_end: if host.state == HostEndpointState::Unintelligible {
+            Profile::Deny
+        } else {
+            Profile::Allow
+        },
         pre_dnat: passing(Stage::PreDnat, Direction::Ingress),
         untracked: PerDirection::from_fn(untracked),
     }

@@ -8,7 +8,7 @@ use crate::{
     labels::Labels,
     name::{InterfaceName, ObjectName},
     policy::{Direction, Policy},
-    resource::{Pod, PodState, ResourceKey},
+    resource::{Pod, PodState, Resource, ResourceKey},
     settings::Switch,
     store::Store,
 };
@@ -30,7 +30,14 @@ pub(super) fn labels(store: &Store, pod: &Pod) -> Labels {
 /// The pods that have an interface of their own here.
 pub(super) fn endpoints(world: World<'_>) -> Vec<(&Pod, InterfaceName)> {
     let links = world.store.links();
-    let interface = |pod: &Pod| links.interface_of(&pod.name, &pod.addresses, world.prefixes);
+    let node = match world.store.get(&ResourceKey::Node(world.node.clone())) {
+        Some(Resource::Node(node)) => node.addresses.clone(),
+        _missing => Vec::new(),
+    };
+    let interface = |pod: &Pod| {
+        let found = links.interface_of(&pod.name, &pod.addresses, world.prefixes)?;
+        Some(if links.bears(&found, &node) { world.prefixes[0].interface_of(&pod.name) } else { found })
+    };
     let is_named_after = |pod: &Pod, interface: &InterfaceName| {
         world.prefixes.iter().any(|prefix| prefix.interface_of(&pod.name) == *interface)
     };

@@ -69,7 +69,7 @@ pub(super) fn some_host_endpoint() -> impl Strategy<Value = Resource> {
         some_labels(),
         collection::vec(select(profiles.to_vec()), 0..3),
         collection::vec(some_named_port(), 0..2),
-        prop_oneof![6 => Just(HostEndpointState::Active), 1 => Just(HostEndpointState::Unintelligible)],
+        prop_oneof![6 => Just(HostEndpointState::Active), 1 => Just(HostEndpointState::Doubtful), 1 => Just(HostEndpointState::Unintelligible)],
     )
         .prop_map(|(name, node, interface, expected_addresses, text, profiles, ports, state)| {
             Resource::HostEndpoint(HostEndpoint {
