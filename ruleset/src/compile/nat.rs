@@ -93,9 +93,15 @@ type Floating = (IpAddr, IpAddr);
 fn floating(frame: &Frame<'_>) -> Vec<Floating> {
     let all = frame.extras.values().flat_map(|endpoint| &endpoint.floating);
     let ours = all.filter(|(outer, inner)| {
-        [outer, inner].into_iter().all(|address| Family::of(address) == frame.family)
+        [outer, inner].into_iter().all(|address| Family::of(address) == frame.family) && is_free(frame, outer)
     });
     ours.map(|(outer, inner)| (*outer, *inner)).collect()
+}
+
+/// Whether an address may lead to a pod that asks for it. Those of nodes and of services are others', whatever a pod's annotation says.
+fn is_free(frame: &Frame<'_>, address: &IpAddr) -> bool {
+    let around = frame.surroundings;
+    !around.hosts.contains(address) && !around.service_ranges.iter().any(|net| net.contains(address))
 }
 
 /// What is sent to a floating address goes to the pod.

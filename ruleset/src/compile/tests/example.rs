@@ -190,3 +190,17 @@ fn a_node_with_everything_reads_like_this() {
     let text = render(&compile(&node(), &Options::default()));
     assert_eq!(text, include_str!("example.nft"));
 }
+
+#[test]
+fn no_pod_takes_the_address_of_a_node_or_of_a_service() {
+    let with = |floating: &str| {
+        let inner = "10.0.0.1".parse().unwrap();
+        let pod = Endpoint { floating: BTreeMap::from([(floating.parse().unwrap(), inner)]), ..pod() };
+        let endpoints = [(pod.pod.clone(), Arc::new(pod))].into_iter().collect();
+        let ruleset = compile(&NodePolicy { endpoints, ..node() }, &Options::default());
+        render(&ruleset).contains("dnat to")
+    };
+    assert!(with("203.0.113.1"));
+    assert!(!with("10.1.0.3"));
+    assert!(!with("10.96.0.1"));
+}
