@@ -231,6 +231,7 @@ impl<D: Dataplane> Agent<D> {
                     self.metrics.repaired();
                 }
                 self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
+                self.journal.note_findings(Source::Node, self.reconciler.findings());
                 self.backoff.reset();
                 self.assign_duties();
                 self.status.send_modify(|status| {

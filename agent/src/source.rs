@@ -19,6 +19,8 @@ pub enum Source {
     Conntrack,
     /// The settings of interfaces. They have only findings, and are not waited for.
     InterfaceSettings,
+    /// Objects about the node that are sound each by itself. They have only findings, and are not waited for.
+    Node,
 }
 
 impl Source {
@@ -33,6 +35,7 @@ impl fmt::Display for Source {
             Self::Links => "links",
             Self::Conntrack => "conntrack",
             Self::InterfaceSettings => "interface settings",
+            Self::Node => "node",
         })
     }
 }

@@ -25,6 +25,7 @@ mod labelled;
 mod matching;
 mod member;
 mod policy;
+mod review;
 mod selector_index;
 mod service;
 mod settings;

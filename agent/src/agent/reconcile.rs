@@ -6,6 +6,7 @@ use ferrule_ruleset::{
     compile::{Compiler, Options},
     diff::diff,
     event::Event,
+    finding::Finding,
     ir::{Endpoint, NodePolicy},
     links::Links,
     name::NodeName,
@@ -176,6 +177,11 @@ impl<D: Dataplane> Reconciler<D> {
         };
         let endpoints = self.policy.endpoints.values();
         endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
+    }
+
+    /// What is surprising about the node's own objects as of the last reconciliation.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.resolver.findings()
     }
 
     /// How many endpoints and policies are enforced.

@@ -156,3 +156,21 @@ fn a_node_that_has_none_for_all_interfaces_gets_one() {
     resolver.apply(Event::Delete(ResourceKey::HostEndpoint("h".into())));
     assert_eq!(places(&mut resolver), expect(&[("here-auto-hep", "*")]));
 }
+
+#[test]
+fn what_has_no_interface_or_no_effect_is_said() {
+    let untracked =
+        crate::policy::Policy { stage: crate::policy::Stage::Untracked, ..policy("gnp fast", "all()") };
+    let hosts =
+        [host("a", "", named("eth0")), host("b", "", named("eth0")), host("z", "", HostInterface::Others)];
+    let mut resolver =
+        resolver(hosts.map(Resource::HostEndpoint).into_iter().chain([Resource::Policy(untracked)]));
+    resolver.resolve();
+    let said: Vec<String> = resolver.findings().iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().any(|it| it.contains("HostEndpoint b: it has no interface")), "{said:?}");
+    assert!(
+        said.iter().any(|it| it.contains("fast: spec.doNotTrack: it selects HostEndpoint z")),
+        "{said:?}"
+    );
+}
