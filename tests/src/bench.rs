@@ -8,4 +8,5 @@ pub mod programming;
 mod ratio;
 pub mod services;
 pub mod start;
+mod step;
 mod universe;

@@ -1,17 +1,13 @@
 //! Figure: one pod more in a set of 100,000 members, from the event to the kernel.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result};
-use ferrule_agent::dataplane::Kernel;
-use ferrule_ruleset::{compile::Options, diff::diff, event::Event, manifest::Directory};
+use anyhow::Result;
+use ferrule_ruleset::{compile::Options, event::Event, manifest::Directory};
 
 use super::{
     pipeline::Pipeline,
-    ratio::median,
+    step::Steps,
     universe::{Ports, Scale, Selectors},
 };
-use crate::namespace::Namespace;
 
 const MEMBERS: usize = 100_000;
 const ADDITIONS: usize = 300;
@@ -42,35 +38,11 @@ fn measure(what: &str, namespaces: usize, policies: usize) -> Result<f64> {
         selectors: Selectors::Groups(1),
     };
     let events = additions(&scale);
-    let (mut pipeline, mut applied) = Pipeline::new(&scale.manifests(), Options::default());
-    let namespace = Namespace::create("member")?;
-    let times: Vec<[Duration; 2]> = namespace.run(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let kernel = Kernel::start()?;
-            kernel.commit(diff(None, &applied)).await?;
-            let mut times = Vec::new();
-            for event in events {
-                let started = Instant::now();
-                let desired = pipeline.step(event);
-                let transaction = diff(Some(&applied), &desired);
-                let computed = started.elapsed();
-                anyhow::ensure!(!transaction.is_empty(), "a pod that is no member");
-                kernel.commit(transaction).await?;
-                times.push([computed, started.elapsed()]);
-                applied = desired;
-            }
-            Ok(times)
-        })
-    })?;
-    let part = |index: usize| times.iter().map(|time| time[index].as_secs_f64() * 1e6).collect::<Vec<_>>();
-    let total = median(part(1));
-    let mut sorted = part(1);
-    sorted.sort_by(f64::total_cmp);
-    let late = sorted.get(sorted.len() * 99 / 100).context("an addition")?;
+    let (pipeline, start) = Pipeline::new(&scale.manifests(), Options::default());
+    let steps = Steps::measure("member", pipeline, start, events)?;
+    let ([computed, total], late) = (steps.medians(), steps.late()?);
     println!(
-        "  {what:46} median {total:5.0} us (resolve, compile and diff {:3.0} us), 99th percentile {late:5.0} us",
-        median(part(0)),
+        "  {what:46} median {total:5.0} us (resolve, compile and diff {computed:3.0} us), 99th percentile {late:5.0} us",
     );
     Ok(total)
 }

@@ -1,20 +1,15 @@
 //! Figure: one endpoint of a service more or less, where egress policy sees services as clients dial them.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result, ensure};
-use ferrule_agent::dataplane::Kernel;
+use anyhow::Result;
 use ferrule_ruleset::{
     compile::Options,
-    diff::diff,
     event::Event,
     manifest::Directory,
     settings::{Layer, NodePortPolicy},
 };
 use serde_json::{Value, json};
 
-use super::{pipeline::Pipeline, ratio::median, universe::NODE};
-use crate::namespace::Namespace;
+use super::{pipeline::Pipeline, step::Steps, universe::NODE};
 
 const SERVICES: usize = 1_000;
 const ENDPOINTS: usize = 10;
@@ -27,35 +22,11 @@ pub fn run() -> Result<()> {
         SERVICES * ENDPOINTS
     );
     let layer = Layer { node_ports: Some(NodePortPolicy::Consistent), ..Layer::default() };
-    let (mut pipeline, mut applied) = Pipeline::new(&manifests(), Options { layer, ..Options::default() });
-    let namespace = Namespace::create("services")?;
-    let times: Vec<[Duration; 2]> = namespace.run(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let kernel = Kernel::start()?;
-            kernel.commit(diff(None, &applied)).await?;
-            let mut times = Vec::new();
-            for event in changes() {
-                let started = Instant::now();
-                let desired = pipeline.step(event);
-                let transaction = diff(Some(&applied), &desired);
-                let computed = started.elapsed();
-                ensure!(!transaction.is_empty(), "an endpoint that changes nothing");
-                kernel.commit(transaction).await?;
-                times.push([computed, started.elapsed()]);
-                applied = desired;
-            }
-            Ok(times)
-        })
-    })?;
-    let part = |index: usize| times.iter().map(|time| time[index].as_secs_f64() * 1e6).collect::<Vec<_>>();
-    let mut sorted = part(1);
-    sorted.sort_by(f64::total_cmp);
-    let late = sorted.get(sorted.len() * 99 / 100).context("a change")?;
+    let (pipeline, start) = Pipeline::new(&manifests(), Options { layer, ..Options::default() });
+    let steps = Steps::measure("services", pipeline, start, changes())?;
+    let ([computed, total], late) = (steps.medians(), steps.late()?);
     println!(
-        "  median {:5.0} us (resolve, compile and diff {:3.0} us), 99th percentile {late:5.0} us",
-        median(part(1)),
-        median(part(0))
+        "  median {total:5.0} us (resolve, compile and diff {computed:3.0} us), 99th percentile {late:5.0} us"
     );
     Ok(())
 }
