@@ -15,6 +15,7 @@ mod journal;
 mod quarantine;
 mod reconcile;
 mod rollback;
+mod startup;
 mod trigger;
 
 use std::{
@@ -33,12 +34,13 @@ pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 pub use rollback::{Cut, Remedy, Rollback, Sighting};
+pub use startup::StartupProtection;
 
 use crate::{
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
-    source::{Message, Report, Source, manifests::Locations},
+    source::{Message, Obstacle, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
@@ -75,6 +77,7 @@ pub struct Agent<D> {
     inbox: mpsc::Receiver<Message>,
     awaited: BTreeSet<Source>,
     unknown: BTreeMap<Source, BTreeSet<String>>,
+    obstacles: BTreeMap<Source, Vec<Obstacle>>,
     trigger: Trigger,
     retry_at: Option<Instant>,
     tried_at: Option<Instant>,
@@ -100,11 +103,13 @@ impl<D: Dataplane> Agent<D> {
         let (limit, refill) = REPAIRS;
         let mut trigger = Trigger::default();
         trigger.add(Cause::Start);
+        let awaited = status.borrow().awaited.clone();
         Self {
             reconciler,
             inbox,
-            awaited: Source::ALL.into(),
+            awaited,
             unknown: BTreeMap::new(),
+            obstacles: BTreeMap::new(),
             trigger,
             retry_at: None,
             tried_at: None,
@@ -183,6 +188,10 @@ impl<D: Dataplane> Agent<D> {
             Report::Unknown(unknown) => {
                 self.unknown.insert(message.source, unknown);
                 self.hasten();
+            }
+            Report::Obstacles(obstacles) => {
+                let known = self.obstacles.insert(message.source, obstacles).unwrap_or_default();
+                self.journal.note_obstacles(&known, &self.obstacles[&message.source]);
             }
             Report::Findings(findings) => self.journal.note_findings(message.source, findings),
         }
@@ -278,6 +287,9 @@ impl<D: Dataplane> Agent<D> {
             }
             if status.cut.as_ref() != cut {
                 status.cut = cut.cloned();
+            }
+            if status.obstacles != self.obstacles {
+                status.obstacles.clone_from(&self.obstacles);
             }
             if status.findings != *journal.findings() {
                 status.findings.clone_from(journal.findings());

@@ -11,7 +11,7 @@ mod settings;
 use std::{
     collections::BTreeSet,
     ffi::OsString,
-    fs, io,
+    fmt, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -29,7 +29,11 @@ use tracing_subscriber::EnvFilter;
 pub use choice::LogFormat;
 pub use settings::Settings;
 
-use crate::interface_settings::{IpForwarding, Mode};
+use crate::{
+    agent::StartupProtection,
+    api_server::Access,
+    interface_settings::{IpForwarding, Mode},
+};
 use choice::Backend;
 
 /// Where readiness and liveness are served unless told otherwise.
@@ -55,8 +59,12 @@ pub enum Task {
 pub struct Config {
     /// The node whose pods are governed.
     pub node: NodeName,
-    /// The directory of manifests.
-    pub manifests: PathBuf,
+    /// Where policy comes from.
+    pub input: Input,
+    /// What holds until the sources have been read.
+    pub startup_protection: StartupProtection,
+    /// Below which directory a file is kept for each pod whose policy is in force; none for no such files.
+    pub endpoint_status: Option<PathBuf>,
     /// The links whose addresses are left out.
     pub interface_exclude: BTreeSet<InterfaceName>,
     /// What to do about the settings of interfaces.
@@ -71,6 +79,27 @@ pub struct Config {
     pub metrics_address: Option<SocketAddr>,
     /// When a change is taken back; none for never.
     pub rollback: Option<RollbackSettings>,
+}
+
+/// Where policy comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A directory of manifests.
+    Manifests(PathBuf),
+    /// An API server.
+    Kubernetes(Access),
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifests(directory) => write!(f, "{}", directory.display()),
+            Self::Kubernetes(Access { kubeconfig: Some(path) }) => {
+                write!(f, "the cluster of {}", path.display())
+            }
+            Self::Kubernetes(Access { kubeconfig: None }) => f.write_str("the cluster around this pod"),
+        }
+    }
 }
 
 /// When a change is taken back.
@@ -181,7 +210,9 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
         Options { prefixes: prefixes(settings.interface_prefix.as_deref())?, layer, ..Options::default() };
     Ok(Config {
         node: NodeName::new(node),
-        manifests: settings.manifests.ok_or(ConfigError::Missing("manifests"))?,
+        input: input(settings.manifests, settings.kubernetes, settings.kubeconfig)?,
+        startup_protection: settings.startup_protection.unwrap_or_default().into(),
+        endpoint_status: settings.endpoint_status_path_prefix,
         interface_exclude: exclusions(settings.interface_exclude),
         interface_settings: settings.interface_settings.unwrap_or_default().into(),
         ip_forwarding: settings.ip_forwarding.unwrap_or_default().into(),
@@ -196,6 +227,28 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             .transpose()?,
         rollback: rollback(settings.rollback_probe.unwrap_or_default(), settings.rollback_after.as_deref())?,
     })
+}
+
+fn input(
+    manifests: Option<PathBuf>,
+    kubernetes: Option<bool>,
+    kubeconfig: Option<PathBuf>,
+) -> Result<Input, ConfigError> {
+    match (manifests, kubernetes == Some(true), kubeconfig) {
+        (None, true, kubeconfig) => Ok(Input::Kubernetes(Access { kubeconfig })),
+        (Some(manifests), false, None) => Ok(Input::Manifests(manifests)),
+        (Some(manifests), true, _) => Err(ConfigError::Invalid {
+            setting: "manifests",
+            value: manifests.display().to_string(),
+            reason: "policy comes from a directory or from --kubernetes, not from both".to_owned(),
+        }),
+        (_, false, Some(kubeconfig)) => Err(ConfigError::Invalid {
+            setting: "kubeconfig",
+            value: kubeconfig.display().to_string(),
+            reason: "it is of use only with --kubernetes".to_owned(),
+        }),
+        (None, false, None) => Err(ConfigError::Missing("manifests")),
+    }
 }
 
 /// What the agent itself says of enforcement; `FelixConfiguration` objects are weaker.

@@ -1,8 +1,8 @@
 //! The node agent: sources of facts, the loop that keeps the kernel in step with them, and what it tells of itself.
 //!
 //! ```text
-//! source::manifests ─┐
-//! source::links ─────┴─Message→ agent::Agent ─Transaction→ agent::Dataplane (kernel thread)
+//! source::manifests or source::kubernetes ─┐
+//! source::links ───────────────────────────┴─Message→ agent::Agent ─Transaction→ agent::Dataplane (kernel thread)
 //!                                   └─ Status → health     └─ Metrics → health
 //! ```
 //!
@@ -13,6 +13,7 @@
 //! * No program is executed.
 
 pub mod agent;
+pub mod api_server;
 pub mod config;
 pub mod conntrack;
 pub mod dataplane;

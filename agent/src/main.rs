@@ -5,14 +5,14 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use ferrule_agent::{
     agent::{Agent, Reconciler},
-    config::{Config, ConfigError, Task},
+    config::{Config, ConfigError, Input, Task},
     conntrack,
     dataplane::Kernel,
     health::{Pages, Responder},
     interface_settings, logging,
     metrics::Metrics,
     reachability,
-    source::{links, manifests},
+    source::{Ended, Message, Source, kubernetes, links, manifests, manifests::Locations},
     status::Status,
 };
 use tokio::{
@@ -66,18 +66,19 @@ async fn cleanup() -> anyhow::Result<()> {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!(
-        node = %config.node, manifests = %config.manifests.display(), health = %config.health_address,
+        node = %config.node, input = %config.input, health = %config.health_address,
         version = env!("CARGO_PKG_VERSION"), "starting"
     );
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let metrics = Arc::new(Metrics::new());
-    let (status, _) = watch::channel(Status::new(config.node.clone(), Instant::now()));
+    let awaited = source(&config.input).awaited_with();
+    let (status, _) = watch::channel(Status::new(config.node.clone(), awaited, Instant::now()));
     serve(&config, &status, &metrics).await?;
 
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);
-    let (locations, mut manifests) = manifests::start(&config.manifests, sender.clone())?;
+    let (locations, mut policy) = start_input(&config.input, sender.clone())?;
     let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
     let settings = interface_settings::start(
         config.interface_settings,
@@ -95,13 +96,27 @@ async fn run(config: Config) -> anyhow::Result<()> {
 
     tokio::select! {
         result = agent.run() => match result? {},
-        () = manifests.wait() => anyhow::bail!("the manifests are not read any more"),
+        () = policy.wait() => anyhow::bail!("{} is not followed any more", config.input),
         () = links.wait() => anyhow::bail!("the links are not followed any more"),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     tracing::info!("ending; the rules stay in force");
     Ok(())
+}
+
+fn source(input: &Input) -> Source {
+    match input {
+        Input::Manifests(_) => Source::Manifests,
+        Input::Kubernetes(_) => Source::Kubernetes,
+    }
+}
+
+fn start_input(input: &Input, sender: mpsc::Sender<Message>) -> anyhow::Result<(Locations, Ended)> {
+    Ok(match input {
+        Input::Manifests(directory) => manifests::start(directory, sender)?,
+        Input::Kubernetes(access) => (Locations::default(), kubernetes::start(access.clone(), sender)?),
+    })
 }
 
 async fn serve(

@@ -1,18 +1,21 @@
 //! Where facts about the world come from. Every source sends to one channel, which the loop drains.
 
+pub mod kubernetes;
 pub mod links;
 pub mod manifests;
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use ferrule_ruleset::{event::Event, finding::Finding};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 /// A source, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// The directory of manifests.
     Manifests,
+    /// The API server of a cluster.
+    Kubernetes,
     /// The node's links and routes.
     Links,
     /// Connection tracking. It has only findings, and is not waited for.
@@ -24,14 +27,17 @@ pub enum Source {
 }
 
 impl Source {
-    /// All that must be in sync before anything is written to the kernel.
-    pub const ALL: [Self; 2] = [Self::Manifests, Self::Links];
+    /// All that must be in sync before anything is written to the kernel, where policy comes from this source.
+    pub fn awaited_with(self) -> BTreeSet<Self> {
+        [self, Self::Links].into()
+    }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Manifests => "manifests",
+            Self::Kubernetes => "kubernetes",
             Self::Links => "links",
             Self::Conntrack => "conntrack",
             Self::InterfaceSettings => "interface settings",
@@ -58,8 +64,30 @@ pub enum Report {
     Unknown(BTreeSet<String>),
     /// Everything that was there at the start has been sent; said once.
     InSync,
+    /// All that the source cannot follow now; replaces what it said before. What is known stays enforced.
+    Obstacles(Vec<Obstacle>),
     /// All that is wrong with the source's input now; replaces what it said before.
     Findings(Vec<Finding>),
+}
+
+/// Something that keeps a source from following a part of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The part: a kind by its name in the API, as in `networkpolicies.networking.k8s.io`, or the API server as a whole.
+    pub subject: String,
+    /// Since when it has not been followed.
+    pub since: Instant,
+    /// Why, and what a person can do about it.
+    pub reason: String,
+}
+
+impl Obstacle {
+    /// A line for people: what, for how long, why.
+    pub fn text(&self, now: Instant) -> String {
+        let Self { subject, since, reason } = self;
+        let seconds = now.duration_since(*since).max(Duration::ZERO).as_secs_f64();
+        format!("{subject}: not followed for {seconds:.1} s: {reason}")
+    }
 }
 
 /// Resolves when a source has ended, which none does unless something is wrong with it. A panic counts.

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::{
     agent::{Cut, Remedy},
-    source::Source,
+    source::{Obstacle, Source},
 };
 
 /// How long an update may take before readiness speaks of it.
@@ -43,6 +43,8 @@ pub struct Status {
     pub refused: Vec<Refusal>,
     /// The change that cut the agent off from its source and is not in force, or would not be if there were something to put back.
     pub cut: Option<Cut>,
+    /// What sources cannot follow. Once a source was in sync, this does not end readiness: what is known stays enforced.
+    pub obstacles: BTreeMap<Source, Vec<Obstacle>>,
     /// What is wrong with the input.
     pub findings: BTreeMap<Source, Vec<Finding>>,
     /// How often the kernel was brought in step since the start.
@@ -63,15 +65,16 @@ pub struct Refusal {
 }
 
 impl Status {
-    /// The state before anything is known.
-    pub fn new(node: NodeName, now: Instant) -> Self {
+    /// The state before anything is known of the sources that are waited for.
+    pub fn new(node: NodeName, awaited: BTreeSet<Source>, now: Instant) -> Self {
         Self {
             node,
-            awaited: Source::ALL.into(),
+            awaited,
             behind_since: Some(now),
             failure: None,
             refused: Vec::new(),
             cut: None,
+            obstacles: BTreeMap::new(),
             findings: BTreeMap::new(),
             reconciliations: 0,
             alive_at: now,
@@ -105,6 +108,11 @@ impl Status {
         (silence > STUCK).then(|| format!("the loop has been silent for {} s", silence.as_secs()))
     }
 
+    /// All obstacles, source by source.
+    pub fn obstacles(&self) -> impl Iterator<Item = &Obstacle> {
+        self.obstacles.values().flatten()
+    }
+
     /// All findings, source by source.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.values().flatten()
@@ -115,7 +123,8 @@ impl Status {
         let shortfalls = self.shortfalls(now);
         let mut text =
             format!("{}: node {}\n", if shortfalls.is_empty() { "ready" } else { "not ready" }, self.node);
-        for line in shortfalls.into_iter().chain(self.findings().map(Finding::to_string)) {
+        let obstacles = self.obstacles().map(|obstacle| obstacle.text(now));
+        for line in shortfalls.into_iter().chain(obstacles).chain(self.findings().map(Finding::to_string)) {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{line}");
         }
@@ -135,6 +144,7 @@ impl Status {
                 "seconds": now.duration_since(cut.since).as_secs_f64(),
                 "put_back": cut.remedy == Remedy::PutBack,
             })),
+            "obstacles": self.obstacles().map(|obstacle| obstacle_json(obstacle, now)).collect::<Vec<_>>(),
             "refused": self.refused.iter().map(Refusal::json).collect::<Vec<_>>(),
             "findings": self.findings().map(finding_json).collect::<Vec<_>>(),
         })
@@ -174,6 +184,14 @@ fn cut_off(cut: &Cut, now: Instant) -> String {
             "the last change cut the agent off from its source, as found {ago:.1} s ago ({change}); no earlier ruleset is known as a whole to put back"
         ),
     }
+}
+
+fn obstacle_json(obstacle: &Obstacle, now: Instant) -> Value {
+    json!({
+        "subject": obstacle.subject,
+        "seconds": now.duration_since(obstacle.since).as_secs_f64(),
+        "reason": obstacle.reason,
+    })
 }
 
 fn finding_json(finding: &Finding) -> Value {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     interface_settings::Report,
-    source::{Source, manifests::Locations},
+    source::{Obstacle, Source, manifests::Locations},
     status::Refusal,
 };
 
@@ -56,6 +56,21 @@ impl Journal {
         }
         for finding in known.iter().filter(|finding| !contains(present, finding)) {
             info!(finding = %finding, "mended");
+        }
+    }
+
+    /// These are all the obstacles of a source now.
+    pub fn note_obstacles(&self, known: &[Obstacle], present: &[Obstacle]) {
+        let is_in = |obstacles: &[Obstacle], one: &Obstacle| {
+            obstacles.iter().any(|other| (&other.subject, &other.reason) == (&one.subject, &one.reason))
+        };
+        for Obstacle { subject, reason, .. } in present.iter().filter(|one| !is_in(known, one)) {
+            warn!(subject, reason, "not followed; what is known stays enforced");
+        }
+        for Obstacle { subject, .. } in known {
+            if !present.iter().any(|other| other.subject == *subject) {
+                info!(subject, "followed again");
+            }
         }
     }
 

@@ -41,7 +41,8 @@ impl World {
         script: impl FnOnce(Self) -> F,
     ) {
         let (sender, inbox) = mpsc::channel(64);
-        let (status_sender, status) = watch::channel(Status::new(node(), Instant::now()));
+        let (status_sender, status) =
+            watch::channel(Status::new(node(), Source::Manifests.awaited_with(), Instant::now()));
         let kernel = Fake::default();
         let metrics = Arc::new(Metrics::new());
         let reconciler = Reconciler::new(node(), Options::default(), kernel.clone(), Arc::clone(&metrics));

@@ -4,7 +4,10 @@ use clap::ValueEnum;
 use ferrule_ruleset::settings::{DenyAction, EndpointToHost, InvalidPackets, NodePortPolicy, Switch};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::interface_settings::{IpForwarding, Mode};
+use crate::{
+    agent::StartupProtection,
+    interface_settings::{IpForwarding, Mode},
+};
 
 /// What enforces policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -71,6 +74,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// What holds on workload interfaces from the start until the sources have been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Protection {
+    /// Closed, unless workloads run already.
+    #[default]
+    Auto,
+    /// Closed.
+    Closed,
+    /// As it is.
+    Open,
+}
+
 /// How egress policy of pods sees service addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum NodePorts {
@@ -133,6 +148,16 @@ impl From<Invalid> for InvalidPackets {
         match invalid {
             Invalid::Drop => Self::Drop,
             Invalid::Judge => Self::Judge,
+        }
+    }
+}
+
+impl From<Protection> for StartupProtection {
+    fn from(protection: Protection) -> Self {
+        match protection {
+            Protection::Auto => Self::Auto,
+            Protection::Closed => Self::Closed,
+            Protection::Open => Self::Open,
         }
     }
 }

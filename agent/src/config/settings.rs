@@ -6,8 +6,8 @@ use clap::Parser;
 use serde::Deserialize;
 
 use super::choice::{
-    Backend, Deny, Forwarding, HostAction, InterfaceMode, Invalid, LogFormat, NodePorts, Toggle, choice,
-    one_or_many,
+    Backend, Deny, Forwarding, HostAction, InterfaceMode, Invalid, LogFormat, NodePorts, Protection, Toggle,
+    choice, one_or_many,
 };
 
 const EXAMPLES: &str = "\
@@ -15,7 +15,11 @@ Examples:
   # Enforce the policies of a directory for the pods of node-1, now and whenever a file changes
   ferrule-agent --node-name node-1 --manifests /etc/ferrule/manifests
 
-  # The same from a file; flags and FERRULE_* variables take precedence over it
+  # Enforce the policies of the cluster that this runs in as a pod, or that a kubeconfig names
+  ferrule-agent --node-name node-1 --kubernetes
+  ferrule-agent --node-name node-1 --kubernetes --kubeconfig /etc/ferrule/kubeconfig
+
+  # The settings of an agent from a file; flags and FERRULE_* variables take precedence over it
   ferrule-agent --config /etc/ferrule/agent.yaml
 
   # What is the kernel behind with?
@@ -39,6 +43,26 @@ pub struct Settings {
     /// The directory of manifests to enforce (*.yaml, *.yml, *.json at any depth), watched for changes.
     #[arg(long, env = "FERRULE_MANIFESTS", value_name = "DIR")]
     pub manifests: Option<PathBuf>,
+
+    /// Enforce the policies of a cluster, as its API server tells them.
+    #[arg(long, env = "FERRULE_KUBERNETES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub kubernetes: Option<bool>,
+
+    /// How the API server is reached and who the agent is to it [default: as a pod of the cluster, by its service account].
+    #[arg(long, env = "FERRULE_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// What holds from the start until the sources have been read, if the kernel enforces nothing yet: workload interfaces are closed, left as they are,
+    /// or closed unless workloads run already [default: auto].
+    #[arg(long, env = "FERRULE_STARTUP_PROTECTION", value_name = "MODE", ignore_case = true)]
+    #[serde(deserialize_with = "choice", alias = "startup_protection")]
+    pub startup_protection: Option<Protection>,
+
+    /// Where to keep a file for each pod of this node whose policy is in force, as Calico's CNI plug-in waits for them (in a directory
+    /// `endpoint-status` below this one, usually /var/run/calico) [default: none, no such files are kept].
+    #[arg(long, env = "FERRULE_ENDPOINT_STATUS_PATH_PREFIX", value_name = "DIR")]
+    #[serde(alias = "endpoint_status_path_prefix")]
+    pub endpoint_status_path_prefix: Option<PathBuf>,
 
     /// A YAML file with the names of these flags as keys.
     #[arg(long, env = "FERRULE_CONFIG", value_name = "FILE")]
@@ -152,6 +176,12 @@ impl Settings {
         Self {
             node_name: self.node_name.or(other.node_name),
             manifests: self.manifests.or(other.manifests),
+            kubernetes: self.kubernetes.or(other.kubernetes),
+            kubeconfig: self.kubeconfig.or(other.kubeconfig),
+            startup_protection: self.startup_protection.or(other.startup_protection),
+            endpoint_status_path_prefix: self
+                .endpoint_status_path_prefix
+                .or(other.endpoint_status_path_prefix),
             config: self.config.or(other.config),
             interface_prefix: self.interface_prefix.or(other.interface_prefix),
             interface_exclude: self.interface_exclude.or(other.interface_exclude),

@@ -26,7 +26,7 @@ const LEAST: &str = "node-name: node-1\nmanifests: /m\n";
 fn defaults_fill_what_nobody_says() {
     let config = config(&[], LEAST).unwrap();
     assert_eq!(config.node, NodeName::from("node-1"));
-    assert_eq!(config.manifests, PathBuf::from("/m"));
+    assert_eq!(config.input, Input::Manifests(PathBuf::from("/m")));
     assert_eq!(config.options, Options::default());
     assert_eq!(config.health_address, "127.0.0.1:9099".parse().unwrap());
     assert_eq!(config.metrics_address, None);
@@ -105,6 +105,8 @@ fn an_empty_file_says_nothing() {
 fn errors_name_the_setting() {
     assert!(error(&[], "manifests: /m\n").contains("--node-name is required (or FERRULE_NODE_NAME"));
     assert!(error(&[], "node-name: a\n").contains("--manifests is required"));
+    assert!(error(&["--kubernetes"], LEAST).contains("not from both"));
+    assert!(error(&["--kubeconfig", "/k"], LEAST).contains("only with --kubernetes"));
     assert!(error(&["--dataplane", "iptables"], LEAST).contains("not supported yet"));
     assert!(error(&["--interface-prefix", "toolong"], LEAST).contains("--interface-prefix toolong"));
     assert!(error(&["--health-address", "9099"], LEAST).contains("--health-address 9099"));

@@ -1,10 +1,15 @@
 use ferrule_ruleset::name::NodeName;
 
 use super::*;
+use crate::source::Source;
 
 /// A responder on a port of its own, and the state that it reports.
 async fn responder(pages: Pages) -> (SocketAddr, watch::Sender<Status>) {
-    let (sender, status) = watch::channel(Status::new(NodeName::from("node-1"), Instant::now()));
+    let (sender, status) = watch::channel(Status::new(
+        NodeName::from("node-1"),
+        Source::Manifests.awaited_with(),
+        Instant::now(),
+    ));
     let listener = Responder::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(Responder { status, metrics: Arc::new(Metrics::new()), pages }.serve(listener));
@@ -110,7 +115,7 @@ async fn an_endless_request_is_answered_at_the_limit() {
 #[test]
 fn an_update_under_way_is_no_shortfall_before_its_time() {
     let start = Instant::now();
-    let mut status = Status::new(NodeName::from("node-1"), start);
+    let mut status = Status::new(NodeName::from("node-1"), Source::Manifests.awaited_with(), start);
     in_step(&mut status);
     status.behind_since = Some(start);
     assert_eq!(status.shortfalls(start + crate::status::PATIENCE), Vec::<String>::new());
@@ -120,7 +125,7 @@ fn an_update_under_way_is_no_shortfall_before_its_time() {
 #[test]
 fn a_silent_loop_is_stuck() {
     let start = Instant::now();
-    let status = Status::new(NodeName::from("node-1"), start);
+    let status = Status::new(NodeName::from("node-1"), Source::Manifests.awaited_with(), start);
     assert_eq!(status.stuck(start + crate::status::STUCK), None);
     assert!(status.stuck(start + crate::status::STUCK * 2).is_some());
 }

@@ -63,6 +63,7 @@ impl Node {
                     self.events += 1;
                 }
             }
+            Report::Obstacles(obstacles) => panic!("{obstacles:?}"),
             Report::Findings(findings) => panic!("{findings:?}"),
         }
     }

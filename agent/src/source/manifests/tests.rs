@@ -68,6 +68,7 @@ impl Tree {
                     }
                     Report::InSync => self.in_sync = true,
                     Report::Unknown(unknown) => self.unknown = unknown,
+                    Report::Obstacles(obstacles) => panic!("{obstacles:?}"),
                 }
             }
         });
