@@ -94,6 +94,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
+        .with_startup_protection(config.startup_protection)
         .with_interface_settings(settings)
         .with_endpoint_status(endpoint_status);
     if let Some(rollback) = config.rollback {

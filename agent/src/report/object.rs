@@ -12,6 +12,9 @@ use kube::{
 /// Both forms in which a cluster may serve Calico's kinds.
 const CALICO: &[(&str, &str)] = &[("projectcalico.org", "v3"), ("crd.projectcalico.org", "v1")];
 
+/// The group of the network-policy-api, whose kinds have conditions.
+pub(super) const POLICY_GROUP: &str = "policy.networking.k8s.io";
+
 /// An object by the words of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -75,6 +78,15 @@ fn kind(key: &ResourceKey) -> Kind {
 
 fn policy_kind(kind: PolicyKind) -> Kind {
     match kind {
+        PolicyKind::AdminNetworkPolicy => {
+            (&[(POLICY_GROUP, "v1alpha1")], "AdminNetworkPolicy", "adminnetworkpolicies")
+        }
+        PolicyKind::BaselineAdminNetworkPolicy => {
+            (&[(POLICY_GROUP, "v1alpha1")], "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies")
+        }
+        PolicyKind::ClusterNetworkPolicy => {
+            (&[(POLICY_GROUP, "v1alpha2")], "ClusterNetworkPolicy", "clusternetworkpolicies")
+        }
         PolicyKind::GlobalNetworkPolicy => (CALICO, "GlobalNetworkPolicy", "globalnetworkpolicies"),
         PolicyKind::KubernetesNetworkPolicy => {
             (&[("networking.k8s.io", "v1")], "NetworkPolicy", "networkpolicies")
