@@ -17,6 +17,7 @@ pub mod api_server;
 pub mod config;
 pub mod conntrack;
 pub mod dataplane;
+pub mod definition;
 pub mod health;
 pub mod interface_settings;
 pub mod logging;
