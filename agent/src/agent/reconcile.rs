@@ -8,7 +8,7 @@ use ferrule_ruleset::{
     event::Event,
     finding::Finding,
     ir::{Endpoint, NodePolicy},
-    links::{Links, ObservedLinks},
+    links::Links,
     name::{InterfaceName, NodeName},
     nft::Ruleset,
     policy::PolicyKey,
@@ -16,6 +16,7 @@ use ferrule_ruleset::{
     resource::ResourceKey,
     tenancy::Tenancy,
 };
+use imbl::OrdSet;
 use tokio::time::Instant;
 
 use super::{
@@ -26,8 +27,10 @@ use super::{
     startup::Workloads,
 };
 use crate::{
+    endpoint_status::{EndpointStatus, Endpoints},
     interface_settings::{Interfaces, SourceSpoofing},
     metrics::{Metrics, Outcome, Stage},
+    status::Extent,
 };
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
@@ -49,10 +52,10 @@ pub struct Reconciler<D> {
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
     departed: BTreeSet<IpAddr>,
-    /// The node's links as last seen.
-    links: ObservedLinks,
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
+    /// The links that exist.
+    links: OrdSet<InterfaceName>,
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
@@ -107,8 +110,8 @@ impl<D: Dataplane> Reconciler<D> {
             quarantine: Quarantine::new(),
             tenancy: None,
             departed: BTreeSet::new(),
-            links: ObservedLinks::default(),
             own_addresses: BTreeSet::new(),
+            links: OrdSet::new(),
             rollback: None,
             metrics,
         }
@@ -135,8 +138,8 @@ impl<D: Dataplane> Reconciler<D> {
             self.quarantine.release(&policy);
         }
         if let Event::Links(Links::Observed(links)) = &event {
-            self.links = links.clone();
             self.own_addresses = links.addresses.values().flatten().copied().collect();
+            self.links = links.names.clone();
         }
         self.resolver.apply(event);
     }
@@ -151,7 +154,7 @@ impl<D: Dataplane> Reconciler<D> {
         let prefixes = &self.compiler.options().prefixes;
         let is_workload =
             |name: &InterfaceName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
-        if self.links.names.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
+        if self.links.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
     }
 
     /// Closes the interfaces of workloads, in a kernel that holds nothing of ours.
@@ -201,14 +204,33 @@ impl<D: Dataplane> Reconciler<D> {
         endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
     }
 
+    /// The endpoints whose interface exists, leads to their chain in the kernel, and is where the kernel has all of their addresses. A pod whose addresses
+    /// are not known yet is none: what it sends would be dropped.
+    pub fn endpoints_in_force(&self) -> Endpoints {
+        let Some(tenancy) = &self.tenancy else { return Endpoints::new() };
+        let is_tenant = |endpoint: &Endpoint, address: &IpAddr| {
+            tenancy.tenants(address).any(|tenant| tenant.interface == endpoint.interface)
+        };
+        let is_in_force = |endpoint: &&Arc<Endpoint>| {
+            self.links.contains(&endpoint.interface)
+                && !endpoint.addresses.is_empty()
+                && endpoint.addresses.iter().all(|address| is_tenant(endpoint, address))
+        };
+        let status = |endpoint: &Arc<Endpoint>| {
+            (endpoint.pod.clone(), EndpointStatus::new(&endpoint.interface, &endpoint.addresses))
+        };
+        self.policy.endpoints.values().filter(is_in_force).map(status).collect()
+    }
+
     /// What is surprising about the node's own objects as of the last reconciliation.
     pub fn findings(&self) -> Vec<Finding> {
         self.resolver.findings()
     }
 
-    /// How many endpoints and policies are enforced.
-    pub fn extent(&self) -> (usize, usize) {
-        (self.policy.endpoints.len(), self.policy.policies.len())
+    /// How much is enforced.
+    pub fn extent(&self) -> Extent {
+        let NodePolicy { endpoints, host_endpoints, policies, .. } = &self.policy;
+        Extent { endpoints: endpoints.len(), host_endpoints: host_endpoints.len(), policies: policies.len() }
     }
 
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
