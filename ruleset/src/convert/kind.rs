@@ -44,7 +44,7 @@ const CALICO: &str = "projectcalico.org/v3";
 const CALICO_STORED: &str = "crd.projectcalico.org/v1";
 
 /// `Endpoints` of `v1` is deliberately absent: the cluster mirrors what it says into EndpointSlices.
-const KINDS: [(&str, &str, Kind); 25] = [
+pub(super) const KINDS: [(&str, &str, Kind); 25] = [
     (CORE, "Pod", Kind::Pod),
     (CORE, "Namespace", Kind::Namespace),
     (CORE, "ServiceAccount", Kind::ServiceAccount),
