@@ -10,15 +10,15 @@ use ferrule_ruleset::{
     event::Event,
     finding::Finding,
     ir::{Endpoint, NodePolicy},
-    links::{Links, ObservedLinks},
-    name::{NodeName, ObjectName},
+    links::Links,
+    name::{InterfaceName, NodeName, ObjectName},
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
     resource::ResourceKey,
     tenancy::Tenancy,
 };
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
@@ -51,8 +51,8 @@ pub struct Reconciler<D> {
     departed: BTreeSet<IpAddr>,
     /// The endpoints that the kernel was last given.
     given: OrdMap<ObjectName, Arc<Endpoint>>,
-    /// The node's links as last seen.
-    links: ObservedLinks,
+    /// The links that exist.
+    links: OrdSet<InterfaceName>,
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
@@ -112,7 +112,7 @@ impl<D: Dataplane> Reconciler<D> {
             tenancy: None,
             departed: BTreeSet::new(),
             given: OrdMap::new(),
-            links: ObservedLinks::default(),
+            links: OrdSet::new(),
             own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
@@ -140,8 +140,8 @@ impl<D: Dataplane> Reconciler<D> {
             self.quarantine.release(&policy);
         }
         if let Event::Links(Links::Observed(links)) = &event {
-            self.links = links.clone();
             self.own_addresses = links.addresses.values().flatten().copied().collect();
+            self.links = links.names.clone();
         }
         self.resolver.apply(event);
     }
@@ -156,7 +156,7 @@ impl<D: Dataplane> Reconciler<D> {
         let prefixes = &self.compiler.options().prefixes;
         let is_workload =
             |name: &InterfaceName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
-        if self.links.names.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
+        if self.links.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
     }
 
     /// Closes the interfaces of workloads, in a kernel that holds nothing of ours.

@@ -73,15 +73,15 @@ mod tests {
     fn writes(change: Change) -> usize {
         let start = Instant::now();
         let mut pace = Pace::new(Jitter::of(&NodeName::from("node-1")));
-        let is_written = |second| {
-            let now = start + Duration::from_secs(second);
+        let mut is_written = |second: &u64| {
+            let now = start + Duration::from_secs(*second);
             let due = pace.is_due(change, now);
             if due {
                 pace.note_write(now);
             }
             due
         };
-        (0..3600).filter(|second| is_written(*second)).count()
+        (0..3600).filter(|second| is_written(second)).count()
     }
 
     #[test]

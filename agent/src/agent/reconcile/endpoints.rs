@@ -35,7 +35,7 @@ impl<D: Dataplane> Reconciler<D> {
             tenancy.tenants(address).any(|tenant| tenant.interface == endpoint.interface)
         };
         let is_in_force = |endpoint: &&Arc<Endpoint>| {
-            self.links.names.contains(&endpoint.interface)
+            self.links.contains(&endpoint.interface)
                 && !endpoint.addresses.is_empty()
                 && endpoint.addresses.iter().all(|address| is_tenant(endpoint, address))
         };
