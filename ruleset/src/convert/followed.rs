@@ -79,12 +79,8 @@ const POD: Keep = Keep::Fields(&[
     ("status", Keep::Fields(&[("phase", Keep::All), ("podIP", Keep::All), ("podIPs", Keep::All)])),
 ]);
 
-const NAMESPACE: Keep = Keep::Fields(&[
-    API_VERSION,
-    KIND,
-    METADATA,
-    ("status", Keep::Fields(&[("phase", Keep::All)])),
-]);
+const NAMESPACE: Keep =
+    Keep::Fields(&[API_VERSION, KIND, METADATA, ("status", Keep::Fields(&[("phase", Keep::All)]))]);
 
 const NODE: Keep =
     Keep::Fields(&[API_VERSION, KIND, METADATA, ("status", Keep::Fields(&[("addresses", Keep::All)]))]);

@@ -83,7 +83,8 @@ async fn resources(client: &Client, api_version: &str) -> Result<Resources, Fail
         Err(failure) if failure.is_not_found() => return Ok(Resources::new()),
         Err(failure) => return Err(failure),
     };
-    let can_be_followed = |verbs: &[String]| ["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v == verb));
+    let can_be_followed =
+        |verbs: &[String]| ["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v == verb));
     let followed = list.resources.into_iter().filter(|resource| {
         // Subresources such as `pods/status` have the kind of the object too.
         !resource.name.contains('/') && can_be_followed(&resource.verbs)

@@ -19,7 +19,7 @@ use super::{
     mirror::Mirror,
     outbox::Outbox,
     standing::Standing,
-    watch::{NobodyListens, News, follow},
+    watch::{News, NobodyListens, follow},
 };
 use crate::{
     api_server::{Access, Connection},
@@ -120,7 +120,11 @@ impl Hub {
             }
             self.reconnect(now).await;
             self.tell(now).await?;
-            let alarms = [self.standing.alarm(now), Some(self.discover_at), self.standing.server_lost_since().map(|_| self.reconnect_at)];
+            let alarms = [
+                self.standing.alarm(now),
+                Some(self.discover_at),
+                self.standing.server_lost_since().map(|_| self.reconnect_at),
+            ];
             let until = alarms.into_iter().flatten().min().unwrap_or(self.discover_at);
             tokio::select! {
                 Some((speaker, news)) = self.inbox.recv() => self.take(speaker, news),
@@ -140,7 +144,10 @@ impl Hub {
             self.outbox.send(Report::Obstacles(obstacles)).await?;
         }
         let is_complete = self.is_discovered
-            && self.kinds.iter().all(|kind| kind.unknown.is_none() && (kind.follower.is_none() || kind.is_listed));
+            && self
+                .kinds
+                .iter()
+                .all(|kind| kind.unknown.is_none() && (kind.follower.is_none() || kind.is_listed));
         if is_complete && !self.is_in_sync {
             self.is_in_sync = true;
             self.outbox.send(Report::InSync).await?;
@@ -174,7 +181,10 @@ impl Hub {
             Ok(presences) => {
                 self.note_answer();
                 self.is_discovered = true;
-                presences.into_iter().enumerate().for_each(|(index, presence)| self.set_presence(index, presence, now));
+                presences
+                    .into_iter()
+                    .enumerate()
+                    .for_each(|(index, presence)| self.set_presence(index, presence, now));
             }
             Err(failure) => {
                 self.standing.note_server_failure(&failure, now);

@@ -8,11 +8,7 @@ use ferrule_ruleset::{
     resource::{Resource, ResourceKey},
 };
 
-use super::{
-    hub::Hub,
-    mirror::Name,
-    object::Object,
-};
+use super::{hub::Hub, mirror::Name, object::Object};
 
 impl Hub {
     pub(super) fn present(&mut self, index: usize, object: &Object) {
@@ -65,7 +61,8 @@ impl Hub {
 
     fn gone(&mut self, key: ResourceKey) {
         self.outbox.set_remarks(&key.to_string(), None, Vec::new());
-        let built_in = if let ResourceKey::Tier(name) = &key { convert::built_in_tier(name.as_str()) } else { None };
+        let built_in =
+            if let ResourceKey::Tier(name) = &key { convert::built_in_tier(name.as_str()) } else { None };
         self.outbox.push(match built_in {
             Some(tier) => Event::Upsert(Resource::Tier(tier)),
             None => Event::Delete(key),

@@ -1,6 +1,10 @@
 //! What a watch and a list say, read straight into pruned trees.
 
-use std::{fmt, hash::{BuildHasher, Hash, Hasher, RandomState}, mem};
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    mem,
+};
 
 use ferrule_ruleset::manifest::{
     node::{Node, Value},
@@ -97,9 +101,11 @@ impl Object {
             Value::Map(fields) => match fields.get_mut("metadata").map(|metadata| &mut metadata.value) {
                 Some(Value::Map(metadata)) => {
                     metadata.remove("managedFields");
-                    ["resourceVersion", "uid"].map(|name| match metadata.remove(name).map(|node| node.value) {
-                        Some(Value::String(text)) => text,
-                        Some(_) | None => Box::default(),
+                    ["resourceVersion", "uid"].map(|name| {
+                        match metadata.remove(name).map(|node| node.value) {
+                            Some(Value::String(text)) => text,
+                            Some(_) | None => Box::default(),
+                        }
                     })
                 }
                 Some(_) | None => <[Box<str>; 2]>::default(),

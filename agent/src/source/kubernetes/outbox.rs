@@ -81,7 +81,8 @@ impl Outbox {
 
     fn present_findings(&self) -> Vec<Finding> {
         let all: BTreeSet<&Finding> = self.findings.values().flatten().collect();
-        let mut told: Vec<Finding> = all.iter().take(MOST_FINDINGS).map(|finding| (*finding).clone()).collect();
+        let mut told: Vec<Finding> =
+            all.iter().take(MOST_FINDINGS).map(|finding| (*finding).clone()).collect();
         if all.len() > MOST_FINDINGS {
             told.push(Finding {
                 location: None,

@@ -1,0 +1,47 @@
+//! Ports of rules.
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// 0 to 65535.
+const NUMBER: &str = "0*(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+/// 1 to 65535.
+const PORT: &str =
+    "0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+/// A name holds a letter, so that "8000-8080" and "70000" can only be numbers gone wrong.
+const NAME: &str = "[a-zA-Z0-9_.-]*[a-zA-Z][a-zA-Z0-9_.-]*";
+
+/// What no regular expression tells of a range.
+const ORDER: &str = "type(self) == int || !self.matches('^[0-9]+:[0-9]+$') || (int(self.split(':')[0]) <= int(self.split(':')[1]) && int(self.split(':')[1]) > 0)";
+const ORDER_MESSAGE: &str = "a range of ports goes from its first to its last";
+
+/// A port number, 1 to 65535.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(transparent)]
+#[schemars(extend("format" = "int32", "minimum" = 1, "maximum" = 65535))]
+pub struct PortNumber(pub u16);
+
+/// A port of a rule: a number, a range `first:last`, or the name of a port.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(transparent)]
+#[schemars(extend(
+    "minimum" = 1,
+    "maximum" = 65535,
+    "maxLength" = 128,
+    "pattern" = format!("^(?:{PORT}|{NUMBER}:{NUMBER}|{NAME})$"),
+    "x-kubernetes-validations" = [{ "rule": ORDER, "message": ORDER_MESSAGE }],
+))]
+pub struct Port(pub IntOrString);
+
+/// A port number or a range `first:last`; empty text says nothing.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(transparent)]
+#[schemars(extend(
+    "minimum" = 1,
+    "maximum" = 65535,
+    "maxLength" = 128,
+    "pattern" = format!("^(?:{PORT}(?::{PORT})?)?$"),
+    "x-kubernetes-validations" = [{ "rule": ORDER, "message": ORDER_MESSAGE }],
+))]
+pub struct OptionalPortRange(pub IntOrString);
