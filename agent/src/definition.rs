@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! CustomResourceDefinitions of the Calico v3 kinds that are read, for clusters without Calico, and of kinds of our own.
 //!
 //! The files under `deploy/crds/` are written from the types here (`make crds`); a test holds them together.
@@ -62,3 +63,8 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     definitions.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
     definitions
 }
+=======
+//! The kinds of objects that are defined here, as Rust types from which the CustomResourceDefinitions are made.
+
+pub mod node_status;
+>>>>>>> main
