@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! CustomResourceDefinitions of the Calico v3 kinds that are read, for clusters without Calico, and of kinds of our own.
 //!
 //! The files under `deploy/crds/` are written from the types here (`make crds`); a test holds them together.
@@ -23,6 +22,7 @@ mod host_endpoint;
 mod ip_pool;
 mod net;
 mod network_set;
+pub mod node_status;
 mod policy;
 mod port;
 mod protocol;
@@ -42,6 +42,7 @@ pub use self::{
     host_endpoint::HostEndpoint,
     ip_pool::IpPool,
     network_set::{GlobalNetworkSet, NetworkSet},
+    node_status::NodePolicyStatus,
     policy::{GlobalNetworkPolicy, NetworkPolicy},
     service_ranges::BgpConfiguration,
     tier::Tier,
@@ -58,13 +59,9 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         IpPool::crd(),
         NetworkPolicy::crd(),
         NetworkSet::crd(),
+        NodePolicyStatus::crd(),
         Tier::crd(),
     ];
     definitions.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
     definitions
 }
-=======
-//! The kinds of objects that are defined here, as Rust types from which the CustomResourceDefinitions are made.
-
-pub mod node_status;
->>>>>>> main
