@@ -370,7 +370,7 @@ async fn the_node_is_ready_where_readiness_says_so() {
     let obstacle = Obstacle { subject: "pods".to_owned(), since: now, reason: "forbidden".to_owned() };
     let changes: [(&str, &dyn Fn(&mut Status)); 7] = [
         ("InStep", &|_| {}),
-        ("NotRead", &|status| _ = status.awaited.insert(Source::Links)),
+        ("NotRead", &|status| status.awaited.extend([Source::Links])),
         ("KernelBehind", &|status| status.failure = Some("busy".to_owned())),
         ("KernelBehind", &|status| status.behind_since = Some(now)),
         ("PolicyRefused", &|status| status.refused.push(refusal.clone())),
