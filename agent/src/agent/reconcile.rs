@@ -9,13 +9,14 @@ use ferrule_ruleset::{
     finding::Finding,
     ir::{Endpoint, NodePolicy},
     links::Links,
-    name::NodeName,
+    name::{InterfaceName, NodeName},
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
     resource::ResourceKey,
     tenancy::Tenancy,
 };
+use imbl::OrdSet;
 use tokio::time::Instant;
 
 use super::{
@@ -23,10 +24,13 @@ use super::{
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
     rollback::{Rollback, describe},
+    startup::Workloads,
 };
 use crate::{
+    endpoint_status::{EndpointStatus, Endpoints},
     interface_settings::{Interfaces, SourceSpoofing},
     metrics::{Metrics, Outcome, Stage},
+    status::Extent,
 };
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
@@ -50,6 +54,8 @@ pub struct Reconciler<D> {
     departed: BTreeSet<IpAddr>,
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
+    /// The links that exist.
+    links: OrdSet<InterfaceName>,
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
@@ -105,6 +111,7 @@ impl<D: Dataplane> Reconciler<D> {
             tenancy: None,
             departed: BTreeSet::new(),
             own_addresses: BTreeSet::new(),
+            links: OrdSet::new(),
             rollback: None,
             metrics,
         }
@@ -132,6 +139,7 @@ impl<D: Dataplane> Reconciler<D> {
         }
         if let Event::Links(Links::Observed(links)) = &event {
             self.own_addresses = links.addresses.values().flatten().copied().collect();
+            self.links = links.names.clone();
         }
         self.resolver.apply(event);
     }
@@ -139,6 +147,23 @@ impl<D: Dataplane> Reconciler<D> {
     /// Waits until somebody else has changed our tables.
     pub async fn foreign_change(&mut self) -> std::io::Result<()> {
         self.dataplane.foreign_change().await
+    }
+
+    /// Whether the node has interfaces of workloads, as far as its links are known.
+    pub(super) fn workloads(&self) -> Workloads {
+        let prefixes = &self.compiler.options().prefixes;
+        let is_workload =
+            |name: &InterfaceName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
+        if self.links.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
+    }
+
+    /// Closes the interfaces of workloads, in a kernel that holds nothing of ours.
+    pub(super) async fn close(&mut self) -> Result<(), CommitError> {
+        let closed = Compiler::new(self.compiler.options().clone()).compile(&NodePolicy::default());
+        let result = self.dataplane.commit(diff(None, &closed)).await;
+        // What is there is read back before the first reconciliation.
+        self.kernel = Kernel::Unread;
+        result
     }
 
     /// Whether the kernel may be enforcing something, from before the first reconciliation.
@@ -179,14 +204,33 @@ impl<D: Dataplane> Reconciler<D> {
         endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
     }
 
+    /// The endpoints whose interface exists, leads to their chain in the kernel, and is where the kernel has all of their addresses. A pod whose addresses
+    /// are not known yet is none: what it sends would be dropped.
+    pub fn endpoints_in_force(&self) -> Endpoints {
+        let Some(tenancy) = &self.tenancy else { return Endpoints::new() };
+        let is_tenant = |endpoint: &Endpoint, address: &IpAddr| {
+            tenancy.tenants(address).any(|tenant| tenant.interface == endpoint.interface)
+        };
+        let is_in_force = |endpoint: &&Arc<Endpoint>| {
+            self.links.contains(&endpoint.interface)
+                && !endpoint.addresses.is_empty()
+                && endpoint.addresses.iter().all(|address| is_tenant(endpoint, address))
+        };
+        let status = |endpoint: &Arc<Endpoint>| {
+            (endpoint.pod.clone(), EndpointStatus::new(&endpoint.interface, &endpoint.addresses))
+        };
+        self.policy.endpoints.values().filter(is_in_force).map(status).collect()
+    }
+
     /// What is surprising about the node's own objects as of the last reconciliation.
     pub fn findings(&self) -> Vec<Finding> {
         self.resolver.findings()
     }
 
-    /// How many endpoints and policies are enforced.
-    pub fn extent(&self) -> (usize, usize) {
-        (self.policy.endpoints.len(), self.policy.policies.len())
+    /// How much is enforced.
+    pub fn extent(&self) -> Extent {
+        let NodePolicy { endpoints, host_endpoints, policies, .. } = &self.policy;
+        Extent { endpoints: endpoints.len(), host_endpoints: host_endpoints.len(), policies: policies.len() }
     }
 
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
