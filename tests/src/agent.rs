@@ -112,7 +112,8 @@ impl Agent {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        kill(Pid::from_raw(self.child.id().try_into()?), signal).with_context(|| format!("{signal} to the agent"))
+        kill(Pid::from_raw(self.child.id().try_into()?), signal)
+            .with_context(|| format!("{signal} to the agent"))
     }
 
     /// Ends it (SIGTERM) and waits; an error if it does not end well, or if it logged an error.

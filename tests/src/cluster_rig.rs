@@ -4,7 +4,7 @@ mod account;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -133,7 +133,9 @@ impl ClusterRig {
             match &said {
                 Ok((code, text)) if holds(*code, text) => return Ok(text.clone()),
                 Ok(_) | Err(_) if begin.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
-                Ok(_) | Err(_) => bail!("{said:?} after {PATIENCE:?}; the agent:\n{}", self.agent(node)?.log_text()?),
+                Ok(_) | Err(_) => {
+                    bail!("{said:?} after {PATIENCE:?}; the agent:\n{}", self.agent(node)?.log_text()?)
+                }
             }
         }
     }
@@ -180,7 +182,8 @@ impl ClusterRig {
     /// A stream from pod to pod; family 0 is the first address of each.
     pub fn stream(&self, from: &str, to: &str, family: usize, port: u16, rate: u64) -> Result<Stream> {
         let end = |name: &str| {
-            let addresses = &self.topology.cluster.pods.get(name).with_context(|| format!("no pod {name}"))?.addresses;
+            let addresses =
+                &self.topology.cluster.pods.get(name).with_context(|| format!("no pod {name}"))?.addresses;
             anyhow::Ok((self.topology.pod(name)?, addresses[family]))
         };
         Stream::start(end(from)?, end(to)?, port, rate)

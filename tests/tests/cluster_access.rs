@@ -55,7 +55,8 @@ fn rules_without(missing: &[&str]) -> Value {
         ("apiextensions.k8s.io", vec!["customresourcedefinitions"]),
     ];
     let rule = |(group, resources): (&str, Vec<&str>)| {
-        let resources: Vec<_> = resources.into_iter().filter(|resource| !missing.contains(resource)).collect();
+        let resources: Vec<_> =
+            resources.into_iter().filter(|resource| !missing.contains(resource)).collect();
         (!resources.is_empty())
             .then(|| json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"]}))
     };
@@ -114,7 +115,11 @@ fn a_token_is_revoked_and_another_takes_its_place() {
 }
 
 /// The agent starts where workloads run and no server answers, then the server comes.
-fn start_without_server(mode: &str, workloads_first: bool, before: &[(&str, &str, ferrule_tests::probe::Delivery)]) {
+fn start_without_server(
+    mode: &str,
+    workloads_first: bool,
+    before: &[(&str, &str, ferrule_tests::probe::Delivery)],
+) {
     let first = if workloads_first { [NODE, PODS].concat() } else { NODE.to_owned() };
     let mut rig = ClusterRig::wire("start", &first, &[]).unwrap();
     rig.apply(&(PODS.to_owned() + POLICY)).unwrap();

@@ -71,7 +71,8 @@ fn judge_objects(server: &ApiServer, case: &Case, objects: &[Value]) -> Result<V
     let deliveries = Prober::new(&topology).deliver(&probes)?;
     let answered = case.questions.iter().zip(deliveries);
     let wrong = answered.filter(|(question, delivery)| question.probe.expected != *delivery);
-    let failures = wrong.map(|(question, delivery)| case.report("a cluster", question, verdict(delivery))).collect();
+    let failures =
+        wrong.map(|(question, delivery)| case.report("a cluster", question, verdict(delivery))).collect();
     agents.into_iter().try_for_each(|(agent, _)| agent.end_with(&case.errors))?;
     Ok(failures)
 }
@@ -85,7 +86,8 @@ fn packets() {
         definitions::install(server.client(), &definitions::calico()).unwrap();
         definitions::install(server.client(), &definitions::policy_api().unwrap()).unwrap();
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let found = judge(&server, case).unwrap_or_else(|error| vec![format!("{}: {error:#}", case.name)]);
+            let found =
+                judge(&server, case).unwrap_or_else(|error| vec![format!("{}: {error:#}", case.name)]);
             if !found.is_empty() {
                 failures.lock().unwrap().insert(case.name.clone(), found);
             }

@@ -47,7 +47,8 @@ struct Traffic {
 
 impl Traffic {
     fn start(rig: &ClusterRig) -> Self {
-        let stream = |from, family, port, rate| rig.stream(from, "default/server", family, port, rate).unwrap();
+        let stream =
+            |from, family, port, rate| rig.stream(from, "default/server", family, port, rate).unwrap();
         Self {
             denied: [0, 1].map(|family| stream("default/intruder", family, 7000, 5000)).into(),
             allowed: [0, 1].map(|family| stream("default/client", family, 7001, 1000)).into(),
@@ -61,7 +62,11 @@ impl Traffic {
         let (denied, allowed) = (stop(self.denied), stop(self.allowed));
         let sent: u64 = allowed.iter().chain(&denied).map(|count| count.sent).sum();
         assert!(sent > 1000, "only {sent} datagrams were sent: the test shows less than it claims");
-        assert_eq!(denied.iter().map(|count| count.arrivals.len()).sum::<usize>(), 0, "denied datagrams arrived");
+        assert_eq!(
+            denied.iter().map(|count| count.arrivals.len()).sum::<usize>(),
+            0,
+            "denied datagrams arrived"
+        );
         assert_eq!(allowed.iter().map(Count::lost).sum::<u64>(), 0, "allowed datagrams were lost");
     }
 }
@@ -80,7 +85,8 @@ fn a_killed_server_opens_nothing_and_stops_nothing() {
     let mut rig = rig("kill", &[]);
     rig.apply(LATE).unwrap();
     rig.attach(LATE).unwrap();
-    rig.await_all(&[("default/client", "default/late", Arrived), ("default/intruder", "default/late", Lost)]).unwrap();
+    rig.await_all(&[("default/client", "default/late", Arrived), ("default/intruder", "default/late", Lost)])
+        .unwrap();
     rig.topology.detach("default/late").unwrap();
     let traffic = Traffic::start(&rig);
     rig.server.kill().unwrap();
@@ -89,7 +95,8 @@ fn a_killed_server_opens_nothing_and_stops_nothing() {
 
     // The node goes on living: an interface that appears gets the policy of its pod, and one of nobody stays closed.
     rig.attach(LATE).unwrap();
-    rig.attach(&LATE.replace("late", "stranger").replace("10.0.1.4", "10.0.1.9").replace("::4", "::9")).unwrap();
+    rig.attach(&LATE.replace("late", "stranger").replace("10.0.1.4", "10.0.1.9").replace("::4", "::9"))
+        .unwrap();
     rig.await_all(&[
         ("default/client", "default/late", Arrived),
         ("default/intruder", "default/late", Lost),
@@ -101,10 +108,18 @@ fn a_killed_server_opens_nothing_and_stops_nothing() {
     rig.server.start_again().unwrap();
     rig.wait_readiness("n1", is_well).unwrap();
     rig.wait_readiness("n2", is_well).unwrap();
-    assert_eq!(rig.nft("n2", &["-a", "-s", "list", "ruleset"]).unwrap(), before, "nothing changed, so nothing is rewritten");
+    assert_eq!(
+        rig.nft("n2", &["-a", "-s", "list", "ruleset"]).unwrap(),
+        before,
+        "nothing changed, so nothing is rewritten"
+    );
     traffic.stop();
     rig.apply(&policy("intruder", "intruder")).unwrap();
-    rig.await_all(&[("default/intruder", "default/server", Arrived), ("default/distant", "default/late", Arrived)]).unwrap();
+    rig.await_all(&[
+        ("default/intruder", "default/server", Arrived),
+        ("default/distant", "default/late", Arrived),
+    ])
+    .unwrap();
     rig.end_agents().unwrap();
 }
 
@@ -149,10 +164,15 @@ fn a_server_that_hangs_is_waited_for() {
     rig.attach(LATE).unwrap();
     rig.await_all(&[("default/client", "default/late", Lost)]).unwrap();
     thread::sleep(Duration::from_secs(5));
-    rig.expect(&[("default/client", "default/server", Arrived), ("default/intruder", "default/server", Lost)]).unwrap();
+    rig.expect(&[
+        ("default/client", "default/server", Arrived),
+        ("default/intruder", "default/server", Lost),
+    ])
+    .unwrap();
     rig.server.release().unwrap();
     rig.apply(LATE).unwrap();
-    rig.await_all(&[("default/client", "default/late", Arrived), ("default/intruder", "default/late", Lost)]).unwrap();
+    rig.await_all(&[("default/client", "default/late", Arrived), ("default/intruder", "default/late", Lost)])
+        .unwrap();
     traffic.stop();
     rig.wait_readiness("n1", is_well).unwrap();
     rig.end_agents().unwrap();
@@ -170,7 +190,11 @@ fn a_server_on_older_data_is_believed() {
     rig.server.kill().unwrap();
     rig.server.put_back(&copy).unwrap();
     rig.server.start_again().unwrap();
-    rig.await_all(&[("default/intruder", "default/server", Lost), ("default/client", "default/server", Arrived)]).unwrap();
+    rig.await_all(&[
+        ("default/intruder", "default/server", Lost),
+        ("default/client", "default/server", Arrived),
+    ])
+    .unwrap();
     rig.wait_readiness("n1", is_well).unwrap();
     rig.end_agents().unwrap();
 }

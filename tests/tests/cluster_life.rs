@@ -55,7 +55,8 @@ spec:
   - {action: Allow}
 ";
     rig.apply(policy).unwrap();
-    rig.await_all(&[("default/intruder", "shop/client", Lost), ("shop/server", "shop/client", Arrived)]).unwrap();
+    rig.await_all(&[("default/intruder", "shop/client", Lost), ("shop/server", "shop/client", Arrived)])
+        .unwrap();
     for definition in definitions::calico() {
         rig.client().delete(&definition).unwrap();
     }
@@ -79,19 +80,28 @@ fn pods_of_a_namespace_under_deletion_stay_denied() {
     let mut rig = rig("namespace");
     let held = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "shop", "name": "server", "finalizers": ["ferrule.test/held"]}});
     rig.client().patch(&held).unwrap();
-    let denied = [0, 1].map(|family| rig.stream("default/intruder", "shop/server", family, 7000, 5000).unwrap());
+    let denied =
+        [0, 1].map(|family| rig.stream("default/intruder", "shop/server", family, 7000, 5000).unwrap());
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
     rig.client().delete_gently(&namespace).unwrap();
     let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"namespace": "shop", "name": "server"}});
     rig.client().wait_until(&policy, |policy| policy.is_none()).unwrap();
-    rig.client().wait_until(&held, |pod| pod.is_some_and(|pod| !pod["metadata"]["deletionTimestamp"].is_null())).unwrap();
+    rig.client()
+        .wait_until(&held, |pod| pod.is_some_and(|pod| !pod["metadata"]["deletionTimestamp"].is_null()))
+        .unwrap();
     // The agents have seen the same once they have seen what came after it: a policy elsewhere.
     let later = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: later, namespace: default}, spec: {podSelector: {}}}";
     rig.apply(later).unwrap();
     rig.await_all(&[("shop/client", "default/intruder", Lost)]).unwrap();
     for stream in denied {
         let count = stream.stop().unwrap();
-        assert_eq!(count.arrivals.len(), 0, "{} of {} denied datagrams arrived", count.arrivals.len(), count.sent);
+        assert_eq!(
+            count.arrivals.len(),
+            0,
+            "{} of {} denied datagrams arrived",
+            count.arrivals.len(),
+            count.sent
+        );
     }
     let released = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "shop", "name": "server", "finalizers": null}});
     rig.client().patch(&released).unwrap();
@@ -106,12 +116,18 @@ fn pods_of_a_namespace_under_deletion_stay_denied() {
 #[test]
 fn a_completed_pod_leaves_every_set_and_a_terminating_one_stays() {
     let mut rig = rig("completed");
-    let client = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "shop", "name": "client"}});
+    let client =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "shop", "name": "client"}});
     rig.client().delete_gently(&client).unwrap();
-    rig.client().wait_until(&client, |pod| pod.is_some_and(|pod| !pod["metadata"]["deletionTimestamp"].is_null())).unwrap();
+    rig.client()
+        .wait_until(&client, |pod| pod.is_some_and(|pod| !pod["metadata"]["deletionTimestamp"].is_null()))
+        .unwrap();
     // A pod that is created later is seen later.
     let other = OBJECTS.lines().find(|line| line.contains("name: client")).unwrap().trim_start_matches("- ");
-    let other = other.replace("client, namespace", "other, namespace").replace("10.0.2.1", "10.0.2.3").replace("fd00:2::1", "fd00:2::3");
+    let other = other
+        .replace("client, namespace", "other, namespace")
+        .replace("10.0.2.1", "10.0.2.3")
+        .replace("fd00:2::1", "fd00:2::3");
     rig.apply(&other).unwrap();
     rig.attach(&other).unwrap();
     rig.await_all(&[("shop/other", "shop/server", Arrived)]).unwrap();
@@ -121,7 +137,10 @@ fn a_completed_pod_leaves_every_set_and_a_terminating_one_stays() {
     rig.client().patch_status(&done).unwrap();
     rig.await_all(&[("shop/other", "shop/server", Lost), ("shop/client", "shop/server", Arrived)]).unwrap();
     let listing = rig.nft("n1", &["list", "ruleset"]).unwrap();
-    assert!(listing.contains("10.0.2.1") && !listing.contains("10.0.2.3") && !listing.contains("fd00:2::3"), "{listing}");
+    assert!(
+        listing.contains("10.0.2.1") && !listing.contains("10.0.2.3") && !listing.contains("fd00:2::3"),
+        "{listing}"
+    );
     rig.end_agents().unwrap();
 }
 
@@ -154,7 +173,11 @@ fn an_address_passes_from_pod_to_pod_in_either_order() {
         rig.attach(&next).unwrap();
         // What the tenant sends leaves its own node once that knows it; then its reception is judged by the other.
         let tenant = format!("shop/{name}");
-        rig.await_all(&[(tenant.as_str(), "shop/client", Arrived), (tenant.as_str(), "shop/server", expected)]).unwrap();
+        rig.await_all(&[
+            (tenant.as_str(), "shop/client", Arrived),
+            (tenant.as_str(), "shop/server", expected),
+        ])
+        .unwrap();
         rig.expect(&[(tenant.as_str(), "shop/server", expected)]).unwrap();
     }
     rig.end_agents().unwrap();
@@ -190,6 +213,7 @@ fn twenty_thousand_objects_at_the_start() {
     assert_eq!(objects.len(), 20_000);
     rig.client().apply_all(&objects).unwrap();
     rig.start_agents().unwrap();
-    rig.expect(&[("shop/client", "shop/server", Arrived), ("default/intruder", "shop/server", Lost)]).unwrap();
+    rig.expect(&[("shop/client", "shop/server", Arrived), ("default/intruder", "shop/server", Lost)])
+        .unwrap();
     rig.end_agents().unwrap();
 }
