@@ -42,8 +42,10 @@ pub struct FelixConfigurationSpec {
     #[x_kube(validation = Rule::new(one_of(&["Drop", "Reject"])).message("must be Drop or Reject"))]
     pub nftables_filter_deny_action: Option<String>,
     /// Ports of the node that no policy of a host endpoint closes.
+    #[schemars(length(max = 1024))]
     pub failsafe_inbound_host_ports: Option<Vec<FailsafePort>>,
     /// Ports that the node can always reach.
+    #[schemars(length(max = 1024))]
     pub failsafe_outbound_host_ports: Option<Vec<FailsafePort>>,
     /// What lines of Log rules begin with.
     #[schemars(extend("pattern" = r"^\PC*$"))]

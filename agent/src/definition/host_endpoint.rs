@@ -30,6 +30,7 @@ pub struct HostEndpointSpec {
     /// What decides where no policy does: `projectcalico-default-allow`, `kns.<namespace>` or `ksa.<namespace>.<service account>`.
     pub profiles: Option<Vec<String>>,
     /// Ports that rules can name.
+    #[schemars(length(max = 1024))]
     pub ports: Option<Vec<EndpointPort>>,
 }
 
