@@ -116,9 +116,8 @@ mod tests {
         let open = listener.local_addr().unwrap().to_string();
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
         let unknown = watch::channel(None).1;
-        let reachable = async |targets: Vec<String>| {
-            start(targets, unknown.clone()).sighting().await.unwrap().reachable
-        };
+        let reachable =
+            async |targets: Vec<String>| start(targets, unknown.clone()).sighting().await.unwrap().reachable;
         assert!(reachable(vec![closed.clone(), open]).await);
         assert!(!reachable(vec![closed.clone()]).await);
         assert!(!reachable(vec!["no-such-host.invalid:1".to_owned(), closed]).await);

@@ -75,13 +75,9 @@ const POD: Keep = Keep::Fields(&[
     ("status", Keep::Fields(&[("phase", Keep::All), ("podIP", Keep::All), ("podIPs", Keep::All)])),
 ]);
 
-const NAMESPACE: Keep = Keep::Fields(&[
-    METADATA,
-    ("status", Keep::Fields(&[("phase", Keep::All)])),
-]);
+const NAMESPACE: Keep = Keep::Fields(&[METADATA, ("status", Keep::Fields(&[("phase", Keep::All)]))]);
 
-const NODE: Keep =
-    Keep::Fields(&[METADATA, ("status", Keep::Fields(&[("addresses", Keep::All)]))]);
+const NODE: Keep = Keep::Fields(&[METADATA, ("status", Keep::Fields(&[("addresses", Keep::All)]))]);
 
 const SERVICE: Keep = Keep::Fields(&[
     METADATA,

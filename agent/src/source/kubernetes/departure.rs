@@ -52,7 +52,9 @@ enum Weight {
 impl Weight {
     fn of(key: &ResourceKey) -> Self {
         match key {
-            ResourceKey::Policy(_) | ResourceKey::NetworkSet(_) | ResourceKey::ServiceAccount(_) => Self::Full,
+            ResourceKey::Policy(_) | ResourceKey::NetworkSet(_) | ResourceKey::ServiceAccount(_) => {
+                Self::Full
+            }
             ResourceKey::Service(_) | ResourceKey::EndpointSlice(_) => Self::Little,
             ResourceKey::Pod(_)
             | ResourceKey::Namespace(_)
@@ -239,8 +241,12 @@ impl Departures {
 
 impl Withheld {
     fn take_covered(&mut self) -> Vec<ResourceKey> {
-        let covered: BTreeSet<ResourceKey> =
-            self.keys.iter().filter(|(_, covered)| **covered == Covered::Yes).map(|(key, _)| key.clone()).collect();
+        let covered: BTreeSet<ResourceKey> = self
+            .keys
+            .iter()
+            .filter(|(_, covered)| **covered == Covered::Yes)
+            .map(|(key, _)| key.clone())
+            .collect();
         self.keys.retain(|key, _| !covered.contains(key));
         covered.into_iter().collect()
     }

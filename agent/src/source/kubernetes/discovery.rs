@@ -64,9 +64,11 @@ type Resources = BTreeMap<String, String>;
 
 /// The definitions of custom resources, whose coming and going is a reason to ask again.
 pub fn definitions() -> Served {
-    let keep = Keep::Fields(&[("metadata", Keep::Fields(&[("name", Keep::All), ("resourceVersion", Keep::All)]))]);
+    let keep =
+        Keep::Fields(&[("metadata", Keep::Fields(&[("name", Keep::All), ("resourceVersion", Keep::All)]))]);
     let form = Form::Metadata;
-    let served = served("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", keep);
+    let served =
+        served("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", keep);
     Served { form, ..served }
 }
 
@@ -109,9 +111,10 @@ pub async fn discover(client: &Client, kinds: &[Followed]) -> Result<Vec<Presenc
         }
     }
     let presences = kinds.iter().map(|kind| match (presence(kind, &known), &readiness) {
-        (Presence::Absent, Err(failure)) => {
-            Presence::Unknown { subject: "the readiness of the API server".to_owned(), failure: failure.clone() }
-        }
+        (Presence::Absent, Err(failure)) => Presence::Unknown {
+            subject: "the readiness of the API server".to_owned(),
+            failure: failure.clone(),
+        },
         (presence, _) => presence,
     });
     Ok(presences.collect())
@@ -129,7 +132,8 @@ async fn resources(client: &Client, api_version: &str) -> Result<Resources, Fail
         Err(failure) if failure.is_not_found() => return Ok(Resources::new()),
         Err(failure) => return Err(failure),
     };
-    let can_be_followed = |verbs: &[String]| ["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v == verb));
+    let can_be_followed =
+        |verbs: &[String]| ["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v == verb));
     let followed = list.resources.into_iter().filter(|resource| {
         // Subresources such as `pods/status` have the kind of the object too.
         !resource.name.contains('/') && can_be_followed(&resource.verbs)

@@ -27,7 +27,8 @@ const KEEP: Keep = Keep::Fields(&[
 
 /// Whether a namespace is under deletion, by its object.
 pub fn life(namespace: &Node) -> Life {
-    let is_marked = field(namespace, "metadata").is_some_and(|metadata| text(metadata, "deletionTimestamp").is_some());
+    let is_marked =
+        field(namespace, "metadata").is_some_and(|metadata| text(metadata, "deletionTimestamp").is_some());
     let phase = field(namespace, "status").and_then(|status| text(status, "phase"));
     if is_marked || phase == Some("Terminating") { Life::Terminating } else { Life::Active }
 }

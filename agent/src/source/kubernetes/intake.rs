@@ -37,7 +37,9 @@ impl Hub {
 
     fn take_of_definitions(&mut self, news: &News, now: Instant) {
         match news {
-            News::Present(_) | News::Deleted(_) if self.are_definitions_followed => self.note_definitions(now),
+            News::Present(_) | News::Deleted(_) if self.are_definitions_followed => {
+                self.note_definitions(now)
+            }
             News::ListEnded => {
                 // What came before is known from the discovery that began this.
                 self.are_definitions_followed = true;
@@ -158,12 +160,16 @@ impl Hub {
 
     fn note_namespace(&mut self, name: &NamespaceName, object: &Object) {
         let life = inquiry::life(&object.tree);
-        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life) else { return };
+        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life) else {
+            return;
+        };
         let remark = Remark {
             line: 1,
             severity: Severity::Warning,
             field: String::new(),
-            message: format!("namespace {name} was under deletion when it was first seen, and policies of it may be gone"),
+            message: format!(
+                "namespace {name} was under deletion when it was first seen, and policies of it may be gone"
+            ),
             consequence: "its pods are closed but for what the policies that are left allow".to_owned(),
         };
         self.outbox.set_remarks(Remarked::Object(stand_in.key()), vec![remark]);
@@ -183,7 +189,11 @@ impl Hub {
         }
     }
 
-    pub(super) fn note_namespace_answer(&mut self, namespace: &NamespaceName, answer: Result<Answer, Failure>) {
+    pub(super) fn note_namespace_answer(
+        &mut self,
+        namespace: &NamespaceName,
+        answer: Result<Answer, Failure>,
+    ) {
         self.questions -= 1;
         let answer = answer.unwrap_or_else(|failure| {
             tracing::debug!(%namespace, ?failure, "not known whether a namespace is under deletion");

@@ -81,3 +81,6 @@ impl Mirror {
         self.end_list()
     }
 }
+
+#[cfg(test)]
+mod tests;

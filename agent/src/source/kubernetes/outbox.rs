@@ -47,7 +47,13 @@ pub enum Remarked {
 impl Outbox {
     /// Nothing has been said yet.
     pub fn new(sender: mpsc::Sender<Message>) -> Self {
-        Self { sender, events: Vec::new(), findings: BTreeMap::new(), are_findings_new: false, findings_at: None }
+        Self {
+            sender,
+            events: Vec::new(),
+            findings: BTreeMap::new(),
+            are_findings_new: false,
+            findings_at: None,
+        }
     }
 
     /// The tiers that exist in every cluster, with or without an object.
@@ -112,7 +118,8 @@ impl Outbox {
 
     fn present_findings(&self) -> Vec<Finding> {
         let all: BTreeSet<&Finding> = self.findings.values().flatten().collect();
-        let mut told: Vec<Finding> = all.iter().take(MOST_FINDINGS).map(|finding| (*finding).clone()).collect();
+        let mut told: Vec<Finding> =
+            all.iter().take(MOST_FINDINGS).map(|finding| (*finding).clone()).collect();
         if all.len() > MOST_FINDINGS {
             told.push(Finding {
                 location: None,

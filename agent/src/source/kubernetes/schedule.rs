@@ -69,7 +69,13 @@ impl Schedule {
     /// Discovery comes at once, everything else when it has been set.
     pub fn new(now: Instant) -> Self {
         let later = Errand::new(now + super::hub::SILENCE);
-        Self { discovery: Errand::new(now), reconnection: later, probe: later, questions: later, unsettled_until: None }
+        Self {
+            discovery: Errand::new(now),
+            reconnection: later,
+            probe: later,
+            questions: later,
+            unsettled_until: None,
+        }
     }
 
     /// When the next thing is due.

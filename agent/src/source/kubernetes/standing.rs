@@ -113,14 +113,14 @@ impl Standing {
 
 /// Another reason replaces the first one at once while that has not been told, and then at a low rate.
 fn note(trouble: &mut Option<Trouble>, reason: &str, now: Instant) {
-    let trouble = trouble.get_or_insert_with(|| Trouble {
-        since: now,
-        reason: reason.to_owned(),
-        reason_since: now,
-    });
+    let trouble =
+        trouble.get_or_insert_with(|| Trouble { since: now, reason: reason.to_owned(), reason_since: now });
     let is_fresh = trouble.since + MOMENT > now;
     if trouble.reason != reason && (is_fresh || trouble.reason_since + NEW_REASON <= now) {
         trouble.reason = reason.to_owned();
         trouble.reason_since = now;
     }
 }
+
+#[cfg(test)]
+mod tests;

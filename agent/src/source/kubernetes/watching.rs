@@ -88,8 +88,16 @@ pub async fn follow<K: Clone>(
     client: watch::Receiver<Client>,
     outbox: mpsc::Sender<(K, News)>,
 ) {
-    let mut follower =
-        Follower { kind, request: kube::core::Request::new(served.path.clone()), served, client, outbox, version: None, pages: false, pause: Pause::new() };
+    let mut follower = Follower {
+        kind,
+        request: kube::core::Request::new(served.path.clone()),
+        served,
+        client,
+        outbox,
+        version: None,
+        pages: false,
+        pause: Pause::new(),
+    };
     loop {
         match follower.round().await {
             Ok(()) => {}
@@ -295,3 +303,6 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
