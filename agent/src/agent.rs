@@ -6,7 +6,7 @@
 //! * A failure leaves the kernel as it is, is tried again with growing pauses, and shows in the status. A foreign change is undone at once.
 //! * The loop's log says one line per reconciliation that changed something or failed.
 
-mod backoff;
+pub(crate) mod backoff;
 mod changes;
 mod dataplane;
 mod duties;
@@ -37,6 +37,7 @@ pub use rollback::{Cut, Remedy, Rollback, Sighting};
 pub use startup::{Guard, StartupProtection};
 
 use crate::{
+    endpoint_status::EndpointStatusFiles,
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
@@ -46,6 +47,7 @@ use crate::{
 use backoff::{Allowance, Backoff};
 use hygiene::Hygiene;
 use journal::Journal;
+use reconcile::Summary;
 use startup::Startup;
 use trigger::{Cause, Trigger};
 
@@ -81,12 +83,15 @@ pub struct Agent<D> {
     unknown: BTreeMap<Source, BTreeSet<String>>,
     obstacles: BTreeMap<Source, Vec<Obstacle>>,
     trigger: Trigger,
+    /// When the first news came that the kernel does not have.
+    heard_at: Option<Instant>,
     retry_at: Option<Instant>,
     tried_at: Option<Instant>,
     backoff: Backoff,
     repairs: Allowance,
     hygiene: Hygiene,
     settings: Option<InterfaceSettings>,
+    endpoint_status: Option<EndpointStatusFiles>,
     reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
@@ -114,12 +119,14 @@ impl<D: Dataplane> Agent<D> {
             unknown: BTreeMap::new(),
             obstacles: BTreeMap::new(),
             trigger,
+            heard_at: None,
             retry_at: None,
             tried_at: None,
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
             settings: None,
+            endpoint_status: None,
             reachability: None,
             journal: Journal::new(locations),
             status,
@@ -163,6 +170,7 @@ impl<D: Dataplane> Agent<D> {
             outcome = self.hygiene.outcome() => self.take_outcome(outcome),
             sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
             report = duties::report(&mut self.settings) => self.take_report(report),
+            report = duties::endpoint_status(&mut self.endpoint_status) => self.take_endpoint_status(report),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -184,6 +192,7 @@ impl<D: Dataplane> Agent<D> {
         match message.report {
             Report::Events(events) => {
                 self.trigger.add_events(events.len());
+                self.heard_at.get_or_insert_with(Instant::now);
                 self.hasten();
                 events.into_iter().for_each(|event| self.reconciler.apply(event));
             }
@@ -246,12 +255,18 @@ impl<D: Dataplane> Agent<D> {
                 if trigger.is(Cause::ForeignChange) && summary.batches > 0 {
                     self.metrics.repaired();
                 }
-                self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
+                self.note_latency(&trigger, &summary);
+                let extent = self.reconciler.extent();
+                self.journal.note_success(&trigger, &summary, extent, started.elapsed());
                 self.journal.note_findings(Source::Node, self.reconciler.findings());
                 self.backoff.reset();
                 self.assign_duties();
                 self.status.send_modify(|status| {
                     status.reconciliations += 1;
+                    status.extent = extent;
+                    if summary.batches > 0 {
+                        status.changed_at = Some(Instant::now());
+                    }
                     status.failure = None;
                     status.behind_since = None;
                 });
@@ -265,6 +280,14 @@ impl<D: Dataplane> Agent<D> {
             }
         }
         self.journal.note_refused(self.reconciler.quarantine().refused());
+    }
+
+    /// How long the news took that this reconciliation was about. At the start nobody waited for them.
+    fn note_latency(&mut self, trigger: &Trigger, summary: &Summary) {
+        let heard_at = self.heard_at.take();
+        if let (Some(heard_at), false, true) = (heard_at, trigger.is(Cause::Start), summary.batches > 0) {
+            self.metrics.enforced(heard_at.elapsed(), summary.newcomers);
+        }
     }
 
     /// Why nothing may be written yet. A policy that the last agent enforced may stand in a file that this one has never been able to read; as long as

@@ -1,5 +1,7 @@
 //! One reconciliation: from what is known to what the kernel holds.
 
+mod endpoints;
+
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
@@ -8,14 +10,15 @@ use ferrule_ruleset::{
     event::Event,
     finding::Finding,
     ir::{Endpoint, NodePolicy},
-    links::{Links, ObservedLinks},
-    name::{InterfaceName, NodeName},
+    links::Links,
+    name::{InterfaceName, NodeName, ObjectName},
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
     resource::ResourceKey,
     tenancy::Tenancy,
 };
+use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
@@ -25,10 +28,7 @@ use super::{
     rollback::{Rollback, describe},
     startup::Workloads,
 };
-use crate::{
-    interface_settings::{Interfaces, SourceSpoofing},
-    metrics::{Metrics, Outcome, Stage},
-};
+use crate::metrics::{Metrics, Outcome, Stage};
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
 const SETBACK_LIMIT: u32 = 2;
@@ -49,8 +49,10 @@ pub struct Reconciler<D> {
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
     departed: BTreeSet<IpAddr>,
-    /// The node's links as last seen.
-    links: ObservedLinks,
+    /// The endpoints that the kernel was last given.
+    given: OrdMap<ObjectName, Arc<Endpoint>>,
+    /// The links that exist.
+    links: OrdSet<InterfaceName>,
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
@@ -75,6 +77,8 @@ pub struct Summary {
     pub changes: Changes,
     /// How many batches that took.
     pub batches: usize,
+    /// How many pods it made endpoints.
+    pub newcomers: usize,
     /// How long each stage took.
     pub timings: Timings,
 }
@@ -107,7 +111,8 @@ impl<D: Dataplane> Reconciler<D> {
             quarantine: Quarantine::new(),
             tenancy: None,
             departed: BTreeSet::new(),
-            links: ObservedLinks::default(),
+            given: OrdMap::new(),
+            links: OrdSet::new(),
             own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
@@ -135,8 +140,8 @@ impl<D: Dataplane> Reconciler<D> {
             self.quarantine.release(&policy);
         }
         if let Event::Links(Links::Observed(links)) = &event {
-            self.links = links.clone();
             self.own_addresses = links.addresses.values().flatten().copied().collect();
+            self.links = links.names.clone();
         }
         self.resolver.apply(event);
     }
@@ -151,7 +156,7 @@ impl<D: Dataplane> Reconciler<D> {
         let prefixes = &self.compiler.options().prefixes;
         let is_workload =
             |name: &InterfaceName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
-        if self.links.names.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
+        if self.links.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
     }
 
     /// Closes the interfaces of workloads, in a kernel that holds nothing of ours.
@@ -188,27 +193,9 @@ impl<D: Dataplane> Reconciler<D> {
         std::mem::take(&mut self.departed)
     }
 
-    /// The interfaces of the endpoints of this node.
-    pub fn interfaces(&self) -> Interfaces {
-        let spoofing = |endpoint: &Endpoint| {
-            if endpoint.allowed_sources.is_empty() {
-                SourceSpoofing::Forbidden
-            } else {
-                SourceSpoofing::Allowed
-            }
-        };
-        let endpoints = self.policy.endpoints.values();
-        endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
-    }
-
     /// What is surprising about the node's own objects as of the last reconciliation.
     pub fn findings(&self) -> Vec<Finding> {
         self.resolver.findings()
-    }
-
-    /// How many endpoints and policies are enforced.
-    pub fn extent(&self) -> (usize, usize) {
-        (self.policy.endpoints.len(), self.policy.policies.len())
     }
 
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
@@ -242,7 +229,7 @@ impl<D: Dataplane> Reconciler<D> {
             self.read_tenancy(applied.as_ref()).await;
             let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
             if transaction.is_empty() {
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
@@ -257,7 +244,7 @@ impl<D: Dataplane> Reconciler<D> {
                 if let (Some(rollback), Some(change)) = (&mut self.rollback, change) {
                     rollback.note_commit(applied.as_ref(), &desired, change, Instant::now());
                 }
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             };
             let replaced = applied.is_none();
@@ -325,7 +312,8 @@ impl<D: Dataplane> Reconciler<D> {
         };
     }
 
-    fn succeed(&mut self, desired: Ruleset) {
+    /// The kernel holds this. Returns how many pods are endpoints that were none before.
+    fn succeed(&mut self, desired: Ruleset) -> usize {
         let tenancy = Tenancy::of(&desired);
         let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
         self.departed.extend(before.departed(&tenancy).difference(&self.own_addresses));
@@ -333,6 +321,7 @@ impl<D: Dataplane> Reconciler<D> {
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;
         self.quarantine.settle(Instant::now());
+        self.give()
     }
 }
 
