@@ -22,7 +22,7 @@ mod host_endpoint;
 mod ip_pool;
 mod net;
 mod network_set;
-pub mod node_status;
+mod node_status;
 mod policy;
 mod port;
 mod protocol;
@@ -42,7 +42,7 @@ pub use self::{
     host_endpoint::HostEndpoint,
     ip_pool::IpPool,
     network_set::{GlobalNetworkSet, NetworkSet},
-    node_status::NodePolicyStatus,
+    node_status::{Enforcement, NodeFinding, NodeObstacle, NodePolicyStatus},
     policy::{GlobalNetworkPolicy, NetworkPolicy},
     service_ranges::BgpConfiguration,
     tier::Tier,
