@@ -119,8 +119,7 @@ pub async fn refusals(client: Client, object: Value) -> Result<Vec<String>> {
         Ok(_) => Ok(Vec::new()),
         Err(kube::Error::Api(status)) if [400, 422].contains(&status.code) => {
             let causes = status.details.iter().flat_map(|details| &details.causes);
-            let causes: Vec<_> =
-                causes.map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+            let causes: Vec<_> = causes.map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
             Ok(if causes.is_empty() { vec![status.message.clone()] } else { causes })
         }
         Err(error) => bail!("{object}: {error}"),

@@ -32,6 +32,7 @@ pub mod compiled;
 pub mod conntrack;
 pub mod decider;
 pub mod demo;
+pub mod deployment;
 pub mod flow;
 pub mod generate;
 pub mod listing;

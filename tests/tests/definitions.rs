@@ -79,11 +79,8 @@ fn generated() -> Vec<Value> {
     let mut objects = Vec::new();
     for seed in 0..UNIVERSES {
         let mut rng = Rng::new(seed);
-        let universe = if seed % 2 == 0 {
-            Universe::of(seed, Validity::Mixed, 0)
-        } else {
-            Universe::of_nodes(seed, 0)
-        };
+        let universe =
+            if seed % 2 == 0 { Universe::of(seed, Validity::Mixed, 0) } else { Universe::of_nodes(seed, 0) };
         for mut object in universe.objects.into_iter().filter(|object| object["apiVersion"] == API) {
             if is_namespaced(object["kind"].as_str().unwrap()).unwrap() {
                 object["metadata"]["namespace"] = NAMESPACE.into();
@@ -106,14 +103,17 @@ fn whatever_one_refuses_alone_is_on_its_list() {
         Example::of(file).unwrap().into_iter().map(|example| example.says).collect()
     };
     let (ours_alone, theirs_alone) = (classes("conversion_only.yaml"), classes("server_only.yaml"));
-    let is_listed =
-        |said: &[String], classes: &[String]| said.iter().all(|said| classes.iter().any(|class| said.contains(class)));
+    let is_listed = |said: &[String], classes: &[String]| {
+        said.iter().all(|said| classes.iter().any(|class| said.contains(class)))
+    };
     let mut wrong = BTreeSet::new();
     let (mut admitted, mut refused) = (0, 0);
     for (object, ours, theirs) in judge(server.client(), generated()) {
         // The server says besides that it has not looked at everything.
-        let theirs: Vec<_> =
-            theirs.into_iter().filter(|said| !said.contains("some validation rules were not checked")).collect();
+        let theirs: Vec<_> = theirs
+            .into_iter()
+            .filter(|said| !said.contains("some validation rules were not checked"))
+            .collect();
         let explained = match (ours.is_empty(), theirs.is_empty()) {
             (true, true) => {
                 admitted += 1;
