@@ -1,5 +1,7 @@
 //! One reconciliation: from what is known to what the kernel holds.
 
+mod endpoints;
+
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
@@ -9,14 +11,14 @@ use ferrule_ruleset::{
     finding::Finding,
     ir::{Endpoint, NodePolicy},
     links::Links,
-    name::{InterfaceName, NodeName},
+    name::{InterfaceName, NodeName, ObjectName},
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
     resource::ResourceKey,
     tenancy::Tenancy,
 };
-use imbl::OrdSet;
+use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
@@ -26,12 +28,7 @@ use super::{
     rollback::{Rollback, describe},
     startup::Workloads,
 };
-use crate::{
-    endpoint_status::{EndpointStatus, Endpoints},
-    interface_settings::{Interfaces, SourceSpoofing},
-    metrics::{Metrics, Outcome, Stage},
-    status::Extent,
-};
+use crate::metrics::{Metrics, Outcome, Stage};
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
 const SETBACK_LIMIT: u32 = 2;
@@ -52,10 +49,12 @@ pub struct Reconciler<D> {
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
     departed: BTreeSet<IpAddr>,
-    /// The node's own addresses, whose connections are never a pod's.
-    own_addresses: BTreeSet<IpAddr>,
+    /// The endpoints that the kernel was last given.
+    given: OrdMap<ObjectName, Arc<Endpoint>>,
     /// The links that exist.
     links: OrdSet<InterfaceName>,
+    /// The node's own addresses, whose connections are never a pod's.
+    own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
@@ -78,6 +77,8 @@ pub struct Summary {
     pub changes: Changes,
     /// How many batches that took.
     pub batches: usize,
+    /// How many pods it made endpoints.
+    pub newcomers: usize,
     /// How long each stage took.
     pub timings: Timings,
 }
@@ -110,8 +111,9 @@ impl<D: Dataplane> Reconciler<D> {
             quarantine: Quarantine::new(),
             tenancy: None,
             departed: BTreeSet::new(),
-            own_addresses: BTreeSet::new(),
+            given: OrdMap::new(),
             links: OrdSet::new(),
+            own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
         }
@@ -191,46 +193,9 @@ impl<D: Dataplane> Reconciler<D> {
         std::mem::take(&mut self.departed)
     }
 
-    /// The interfaces of the endpoints of this node.
-    pub fn interfaces(&self) -> Interfaces {
-        let spoofing = |endpoint: &Endpoint| {
-            if endpoint.allowed_sources.is_empty() {
-                SourceSpoofing::Forbidden
-            } else {
-                SourceSpoofing::Allowed
-            }
-        };
-        let endpoints = self.policy.endpoints.values();
-        endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
-    }
-
-    /// The endpoints whose interface exists, leads to their chain in the kernel, and is where the kernel has all of their addresses. A pod whose addresses
-    /// are not known yet is none: what it sends would be dropped.
-    pub fn endpoints_in_force(&self) -> Endpoints {
-        let Some(tenancy) = &self.tenancy else { return Endpoints::new() };
-        let is_tenant = |endpoint: &Endpoint, address: &IpAddr| {
-            tenancy.tenants(address).any(|tenant| tenant.interface == endpoint.interface)
-        };
-        let is_in_force = |endpoint: &&Arc<Endpoint>| {
-            self.links.contains(&endpoint.interface)
-                && !endpoint.addresses.is_empty()
-                && endpoint.addresses.iter().all(|address| is_tenant(endpoint, address))
-        };
-        let status = |endpoint: &Arc<Endpoint>| {
-            (endpoint.pod.clone(), EndpointStatus::new(&endpoint.interface, &endpoint.addresses))
-        };
-        self.policy.endpoints.values().filter(is_in_force).map(status).collect()
-    }
-
     /// What is surprising about the node's own objects as of the last reconciliation.
     pub fn findings(&self) -> Vec<Finding> {
         self.resolver.findings()
-    }
-
-    /// How much is enforced.
-    pub fn extent(&self) -> Extent {
-        let NodePolicy { endpoints, host_endpoints, policies, .. } = &self.policy;
-        Extent { endpoints: endpoints.len(), host_endpoints: host_endpoints.len(), policies: policies.len() }
     }
 
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
@@ -264,7 +229,7 @@ impl<D: Dataplane> Reconciler<D> {
             self.read_tenancy(applied.as_ref()).await;
             let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
             if transaction.is_empty() {
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
@@ -279,7 +244,7 @@ impl<D: Dataplane> Reconciler<D> {
                 if let (Some(rollback), Some(change)) = (&mut self.rollback, change) {
                     rollback.note_commit(applied.as_ref(), &desired, change, Instant::now());
                 }
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             };
             let replaced = applied.is_none();
@@ -347,7 +312,8 @@ impl<D: Dataplane> Reconciler<D> {
         };
     }
 
-    fn succeed(&mut self, desired: Ruleset) {
+    /// The kernel holds this. Returns how many pods are endpoints that were none before.
+    fn succeed(&mut self, desired: Ruleset) -> usize {
         let tenancy = Tenancy::of(&desired);
         let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
         self.departed.extend(before.departed(&tenancy).difference(&self.own_addresses));
@@ -355,6 +321,7 @@ impl<D: Dataplane> Reconciler<D> {
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;
         self.quarantine.settle(Instant::now());
+        self.give()
     }
 }
 
