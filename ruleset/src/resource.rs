@@ -102,6 +102,18 @@ impl Resource {
     }
 }
 
+impl ResourceKey {
+    /// The same key, whose namespace, if it is that of another object of its kind, shares its text with it.
+    pub(crate) fn sharing_namespace(&self, other: &Self) -> Self {
+        if let (Self::Pod(name), Self::Pod(other)) = (self, other)
+            && name.namespace == other.namespace
+        {
+            return Self::Pod(ObjectName { namespace: other.namespace.clone(), name: Arc::clone(&name.name) });
+        }
+        self.clone()
+    }
+}
+
 impl std::fmt::Display for ResourceKey {
     /// `Pod default/web-0`, `Namespace default`, `GlobalNetworkPolicy default-deny`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -6,6 +6,7 @@ pub mod paths;
 mod pipeline;
 pub mod programming;
 mod ratio;
+pub mod scale;
 pub mod services;
 pub mod start;
 mod step;

@@ -47,6 +47,8 @@ pub struct Reconciler<D> {
     quarantine: Quarantine,
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
+    /// The ruleset of that tenancy, once the kernel was in step.
+    in_step: Option<Ruleset>,
     departed: BTreeSet<IpAddr>,
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
@@ -103,6 +105,7 @@ impl<D: Dataplane> Reconciler<D> {
             setbacks: 0,
             quarantine: Quarantine::new(),
             tenancy: None,
+            in_step: None,
             departed: BTreeSet::new(),
             own_addresses: BTreeSet::new(),
             rollback: None,
@@ -304,9 +307,16 @@ impl<D: Dataplane> Reconciler<D> {
     }
 
     fn succeed(&mut self, desired: Ruleset) {
-        let tenancy = Tenancy::of(&desired);
-        let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
-        self.departed.extend(before.departed(&tenancy).difference(&self.own_addresses));
+        let tenancy = self.tenancy.get_or_insert_default();
+        let departed = match &self.in_step {
+            Some(before) => tenancy.follow(before, &desired),
+            None => {
+                let before = std::mem::replace(tenancy, Tenancy::of(&desired));
+                before.departed(tenancy)
+            }
+        };
+        self.in_step = Some(desired.clone());
+        self.departed.extend(departed.difference(&self.own_addresses));
         self.metrics.set_holds(&self.policy, &desired);
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;
