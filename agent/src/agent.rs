@@ -34,7 +34,7 @@ pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 pub use rollback::{Cut, Remedy, Rollback, Sighting};
-pub use startup::StartupProtection;
+pub use startup::{Guard, StartupProtection};
 
 use crate::{
     interface_settings::InterfaceSettings,
@@ -46,6 +46,7 @@ use crate::{
 use backoff::{Allowance, Backoff};
 use hygiene::Hygiene;
 use journal::Journal;
+use startup::Startup;
 use trigger::{Cause, Trigger};
 
 /// How often the loop gives a sign of life although nothing happens.
@@ -76,6 +77,7 @@ pub struct Agent<D> {
     reconciler: Reconciler<D>,
     inbox: mpsc::Receiver<Message>,
     awaited: BTreeSet<Source>,
+    startup: Startup,
     unknown: BTreeMap<Source, BTreeSet<String>>,
     obstacles: BTreeMap<Source, Vec<Obstacle>>,
     trigger: Trigger,
@@ -108,6 +110,7 @@ impl<D: Dataplane> Agent<D> {
             reconciler,
             inbox,
             awaited,
+            startup: Startup::default(),
             unknown: BTreeMap::new(),
             obstacles: BTreeMap::new(),
             trigger,
@@ -126,9 +129,11 @@ impl<D: Dataplane> Agent<D> {
 
     /// Works until something is wrong with the agent itself.
     pub async fn run(mut self) -> Result<std::convert::Infallible, AgentError> {
+        self.protect().await;
         loop {
             self.wait().await?;
             self.gather();
+            self.protect().await;
             self.publish();
             if self.is_due(Instant::now()) {
                 self.reconcile().await;
@@ -142,6 +147,7 @@ impl<D: Dataplane> Agent<D> {
         let now = Instant::now();
         let alarms = [
             self.retry_at,
+            self.startup.retry_at(),
             self.reconciler.quarantine().retry_at(),
             self.hygiene.retry_at(),
             self.reconciler.rollback().and_then(Rollback::alarm),
@@ -200,6 +206,7 @@ impl<D: Dataplane> Agent<D> {
     fn note_foreign_change(&mut self, now: Instant) {
         self.reconciler.distrust_kernel();
         if self.trigger.is(Cause::Start) {
+            self.startup.distrust();
             return;
         }
         self.trigger.add(Cause::ForeignChange);
@@ -264,8 +271,9 @@ impl<D: Dataplane> Agent<D> {
     /// the kernel enforces something, that is left alone until the file can be read or is gone. Where it enforces nothing, what can be read is enforced.
     async fn hold(&mut self) -> Option<CommitError> {
         let files: Vec<&str> = self.unknown.values().flatten().map(String::as_str).collect();
-        if files.is_empty() || !self.trigger.is(Cause::Start) || !self.reconciler.is_kernel_enforcing().await
-        {
+        let is_idle =
+            files.is_empty() || !self.trigger.is(Cause::Start) || self.startup.guard() == Guard::Closed;
+        if is_idle || !self.reconciler.is_kernel_enforcing().await {
             return None;
         }
         let reason = "cannot be read, and policies enforced since before the start may stand there; nothing is changed until it can be read or is gone";
@@ -278,10 +286,12 @@ impl<D: Dataplane> Agent<D> {
         let pending = !self.trigger.is_empty();
         let journal = &self.journal;
         let awaited = &self.awaited;
+        let guard = self.startup.guard();
         let cut = self.reconciler.rollback().and_then(Rollback::cut);
         self.status.send_modify(|status| {
             status.alive_at = now;
             status.awaited.clone_from(awaited);
+            status.guard = guard;
             if pending {
                 status.behind_since.get_or_insert(now);
             }

@@ -89,6 +89,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
+        .with_startup_protection(config.startup_protection)
         .with_interface_settings(settings);
     if let Some(rollback) = config.rollback {
         agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets));

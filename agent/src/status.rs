@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    agent::{Cut, Remedy},
+    agent::{Cut, Guard, Remedy},
     source::{Obstacle, Source},
 };
 
@@ -35,6 +35,8 @@ pub struct Status {
     pub node: NodeName,
     /// Sources that have not yet delivered what was there at the start.
     pub awaited: BTreeSet<Source>,
+    /// What holds on workload interfaces until those sources have been read.
+    pub guard: Guard,
     /// Since when the kernel has not held what the sources say; none if it does.
     pub behind_since: Option<Instant>,
     /// Why the last attempt failed; none if it did not.
@@ -70,6 +72,7 @@ impl Status {
         Self {
             node,
             awaited,
+            guard: Guard::Undecided,
             behind_since: Some(now),
             failure: None,
             refused: Vec::new(),
@@ -85,6 +88,9 @@ impl Status {
     pub fn shortfalls(&self, now: Instant) -> Vec<String> {
         let mut shortfalls: Vec<String> =
             self.awaited.iter().map(|source| format!("{source}: not read yet")).collect();
+        if !self.awaited.is_empty() && self.guard == Guard::Closed {
+            shortfalls.push("workload interfaces are closed until then".to_owned());
+        }
         let behind = self.behind_since.map(|since| now.duration_since(since));
         if let Some(failure) = &self.failure {
             let seconds = behind.unwrap_or_default().as_secs_f64();

@@ -3,8 +3,8 @@
 //! Invariants:
 //! * Total: every tree has an answer; one bad part costs no other part, one bad object no other object.
 //! * Closed on doubt (policy-model §0 item 7). An allow rule that is not understood matches nothing. A deny rule, and a policy whose subject is not
-//!   understood, apply as widely as the parts that are understood leave them. The tables stand in [`rule`], [`calico_policy`] and
-//!   [`kubernetes_network_policy`].
+//!   understood, apply as widely as the parts that are understood leave them. The tables stand in [`rule`], [`calico_policy`],
+//!   [`kubernetes_network_policy`] and [`cluster_network_policy`].
 //! * A field that is not known counts as not understood wherever it could restrict a policy, and is of no interest anywhere else: what API servers add to
 //!   objects (`status`, `managedFields`, …) passes without a word.
 //! * null is absent. Only items of lists may be null, and then they are not understood.
@@ -22,12 +22,14 @@ mod label_selector;
 mod labels;
 pub(crate) mod namespace;
 mod nets;
+mod pods;
 mod ports;
 mod remark;
 mod selectors;
 mod traffic;
 
 mod calico_policy;
+mod cluster_network_policy;
 mod configuration;
 mod endpoint_slice;
 mod host_endpoint;
@@ -55,6 +57,7 @@ use crate::{
     policy::{PolicyKey, PolicyKind},
     resource::{NetworkSetKey, Resource, ResourceKey},
 };
+use cluster_network_policy::Api;
 use field::{Field, Fields, Problem};
 use kind::Kind;
 use remark::Remarks;
@@ -153,6 +156,9 @@ fn key(kind: Kind, metadata: &Fields<'_>) -> Result<ResourceKey, Problem> {
         Kind::KubernetesNetworkPolicy => {
             policy(PolicyKind::KubernetesNetworkPolicy, Some(namespace()?), name)
         }
+        Kind::ClusterNetworkPolicy => policy(PolicyKind::ClusterNetworkPolicy, None, name),
+        Kind::AdminNetworkPolicy => policy(PolicyKind::AdminNetworkPolicy, None, name),
+        Kind::BaselineAdminNetworkPolicy => policy(PolicyKind::BaselineAdminNetworkPolicy, None, name),
         Kind::NetworkPolicy => policy(PolicyKind::NetworkPolicy, Some(namespace()?), name),
         Kind::GlobalNetworkPolicy => policy(PolicyKind::GlobalNetworkPolicy, None, name),
         Kind::Tier => ResourceKey::Tier(TierName::new(name)),
@@ -178,7 +184,7 @@ fn converted(key: ResourceKey, object: &Fields<'_>, metadata: &Fields<'_>) -> Co
             namespace::convert_account(name, metadata, &mut remarks).map(Resource::ServiceAccount)
         }
         ResourceKey::Node(name) => Some(Resource::Node(node::convert(name, object, &mut remarks))),
-        ResourceKey::Policy(key) => Some(Resource::Policy(policy(key, object, &mut remarks))),
+        ResourceKey::Policy(key) => Some(Resource::Policy(policy(key, object, metadata, &mut remarks))),
         ResourceKey::Tier(name) => Some(Resource::Tier(tier::convert(name, object, &mut remarks))),
         ResourceKey::NetworkSet(key) => {
             network_set::convert(key, object, &mut remarks).map(Resource::NetworkSet)
@@ -201,10 +207,24 @@ fn converted(key: ResourceKey, object: &Fields<'_>, metadata: &Fields<'_>) -> Co
     Converted { key, resource, remarks: remarks.0 }
 }
 
-fn policy(key: PolicyKey, object: &Fields<'_>, remarks: &mut Remarks) -> crate::policy::Policy {
+fn policy(
+    key: PolicyKey,
+    object: &Fields<'_>,
+    metadata: &Fields<'_>,
+    remarks: &mut Remarks,
+) -> crate::policy::Policy {
     match (key.kind, key.namespace.clone()) {
         (PolicyKind::KubernetesNetworkPolicy, Some(namespace)) => {
             kubernetes_network_policy::convert(key, &namespace, object, remarks)
+        }
+        (PolicyKind::ClusterNetworkPolicy, _) => {
+            cluster_network_policy::convert(Api::Cluster, key, object, metadata, remarks)
+        }
+        (PolicyKind::AdminNetworkPolicy, _) => {
+            cluster_network_policy::convert(Api::Admin, key, object, metadata, remarks)
+        }
+        (PolicyKind::BaselineAdminNetworkPolicy, _) => {
+            cluster_network_policy::convert(Api::Baseline, key, object, metadata, remarks)
         }
         (PolicyKind::KubernetesNetworkPolicy, None)
         | (PolicyKind::NetworkPolicy | PolicyKind::GlobalNetworkPolicy, _) => {

@@ -213,6 +213,8 @@ pub enum AddressSetKey {
         /// The name of the port.
         port: PortName,
     },
+    /// Addresses of the nodes that a selector matches by the labels of their Node objects.
+    NodeAddresses(SelectorId),
     /// Addresses of the endpoints of a service.
     ServiceAddresses(ObjectName),
     /// Address, protocol and port of the endpoints of a service.
@@ -232,10 +234,11 @@ pub enum AddressSetKey {
 }
 
 impl AddressSetKey {
-    /// The selector whose endpoints (and, without a port, network sets) the set is about, if it is about a selector.
+    /// The selector whose endpoints (and, without a port, network sets) or nodes the set is about, if it is about a selector.
     pub fn selector(&self) -> Option<&SelectorId> {
         match self {
             Self::Selector(selector)
+            | Self::NodeAddresses(selector)
             | Self::NamedPort { selector, .. }
             | Self::ServiceFronts { selector, .. } => Some(selector),
             Self::ServiceAddresses(_) | Self::ServicePorts(_) => None,

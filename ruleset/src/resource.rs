@@ -123,9 +123,9 @@ impl std::fmt::Display for ResourceKey {
             Self::ServiceAccount(name) => write!(f, "ServiceAccount {name}"),
             Self::Node(name) => write!(f, "Node {name}"),
             Self::Policy(PolicyKey { kind, namespace: Some(namespace), name }) => {
-                write!(f, "{} {namespace}/{name}", kind.as_str())
+                write!(f, "{kind} {namespace}/{name}")
             }
-            Self::Policy(PolicyKey { kind, namespace: None, name }) => write!(f, "{} {name}", kind.as_str()),
+            Self::Policy(PolicyKey { kind, namespace: None, name }) => write!(f, "{kind} {name}"),
             Self::Tier(name) => write!(f, "Tier {name}"),
             Self::NetworkSet(NetworkSetKey { namespace: Some(namespace), name }) => {
                 write!(f, "NetworkSet {namespace}/{name}")

@@ -25,6 +25,27 @@ const START: Duration = Duration::from_secs(30);
 /// How long one answer of the agent is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// Where an agent has its objects from.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A directory of manifests.
+    Manifests(&'a Path),
+    /// The API server that a kubeconfig names.
+    Kubernetes(&'a Path),
+}
+
+impl<'a> From<&'a Path> for Input<'a> {
+    fn from(directory: &'a Path) -> Self {
+        Self::Manifests(directory)
+    }
+}
+
+impl<'a> From<&'a PathBuf> for Input<'a> {
+    fn from(directory: &'a PathBuf) -> Self {
+        Self::Manifests(directory)
+    }
+}
+
 /// A running agent. Killed on drop, by its process id.
 #[derive(Debug)]
 pub struct Agent {
@@ -35,21 +56,27 @@ pub struct Agent {
 
 impl Agent {
     /// Starts an agent for a node in the node's namespace. The calling thread has to outlive it.
-    pub fn start(namespace: &Namespace, node: &str, manifests: &Path, arguments: &[String]) -> Result<Self> {
+    pub fn start<'a>(
+        namespace: &Namespace,
+        node: &str,
+        input: impl Into<Input<'a>>,
+        arguments: &[String],
+    ) -> Result<Self> {
         let program = program("ferrule-agent", "FERRULE_AGENT")?;
         let log = tempfile::NamedTempFile::new().context("log file")?;
         let mut command = namespace.command(&program)?;
-        command
-            .args(["--node-name", node, "--manifests"])
-            .arg(manifests)
-            .args(arguments)
-            .env("NO_COLOR", "1");
+        command.args(["--node-name", node]);
+        match input.into() {
+            Input::Manifests(directory) => command.arg("--manifests").arg(directory),
+            Input::Kubernetes(kubeconfig) => command.args(["--kubernetes", "--kubeconfig"]).arg(kubeconfig),
+        };
+        command.args(arguments).env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::from(log.reopen()?)).stderr(Stdio::from(log.reopen()?));
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         Ok(Self { child, log, node: node.to_owned() })
     }
 
-    /// Waits until the kernel holds what the manifests say; with the agent's log as the error if it ends or takes too long.
+    /// Waits until the kernel holds what its input says; with the agent's log as the error if it ends or takes too long.
     pub fn wait_ready(&mut self, namespace: &Namespace) -> Result<()> {
         let begin = Instant::now();
         let mut last = String::new();

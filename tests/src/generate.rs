@@ -2,6 +2,7 @@
 //!
 //! Everything follows from a seed, so that a failure is named by one number.
 
+mod administrative;
 mod cluster;
 mod entity;
 mod flows;

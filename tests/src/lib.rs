@@ -5,6 +5,7 @@
 //! case folder ─→ Cluster ─→ Topology (namespaces, veth, routes) ─→ Prober (packets out, packets that arrived)
 //!            ├─→ flows with expected verdicts ──────────────────────────┘
 //!            └─→ objects ─→ reference model
+//! case folder ─→ API server in a namespace of its own ─→ the same agents with --kubernetes
 //! seed ─→ Universe ─→ objects and flows
 //! Services ─→ kube-proxy's rules on a bed of three nodes ─→ what policy sees, what it decides ─→ docs/services.md
 //! ```
@@ -18,6 +19,7 @@
 //! * Nothing here shares code with the compiler that it judges.
 
 pub mod agent;
+pub mod api_server;
 pub mod arbitrary;
 pub mod bench;
 pub mod call;

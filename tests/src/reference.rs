@@ -7,8 +7,9 @@
 //! * What cannot be understood is neither guessed nor dropped; it is [`Truth::Maybe`](truth::Truth), and [`Reading`] says what becomes of that.
 //!
 //! Deliberately absent: connections (a packet is judged as the first of its flow; of untracked traffic, answers are asked about as packets of their own),
-//! staged and administrative policies, tunnels between nodes, address pools.
+//! staged policies, tunnels between nodes, address pools.
 
+mod administrative;
 mod calico;
 mod endpoint;
 mod field;

@@ -122,6 +122,9 @@ impl fmt::Display for By {
             "KubernetesNetworkPolicy" => "knp",
             "NetworkPolicy" => "np",
             "GlobalNetworkPolicy" => "gnp",
+            "KubernetesClusterNetworkPolicy" => "cnp",
+            "AdminNetworkPolicy" => "anp",
+            "BaselineAdminNetworkPolicy" => "banp",
             other => other,
         };
         let namespace = namespace.as_deref().map(|namespace| format!("{namespace}/")).unwrap_or_default();

@@ -201,6 +201,16 @@ impl Journal {
         }
     }
 
+    /// Workload interfaces are closed until the sources have been read.
+    pub fn note_closed(&self) {
+        info!("workload interfaces are closed until the sources have been read");
+    }
+
+    /// They are not, though they should be.
+    pub fn note_not_closed(&self, error: &CommitError) {
+        warn!(%error, "cannot close workload interfaces for the time until the sources have been read; trying again");
+    }
+
     /// Foreign changes come faster than is reasonable to undo.
     pub fn note_war(&self) {
         error!(

@@ -8,8 +8,8 @@ use ferrule_ruleset::{
     event::Event,
     finding::Finding,
     ir::{Endpoint, NodePolicy},
-    links::Links,
-    name::NodeName,
+    links::{Links, ObservedLinks},
+    name::{InterfaceName, NodeName},
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
@@ -23,6 +23,7 @@ use super::{
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
     rollback::{Rollback, describe},
+    startup::Workloads,
 };
 use crate::{
     interface_settings::{Interfaces, SourceSpoofing},
@@ -50,6 +51,8 @@ pub struct Reconciler<D> {
     /// The ruleset of that tenancy, once the kernel was in step.
     in_step: Option<Ruleset>,
     departed: BTreeSet<IpAddr>,
+    /// The node's links as last seen.
+    links: ObservedLinks,
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
@@ -107,6 +110,7 @@ impl<D: Dataplane> Reconciler<D> {
             tenancy: None,
             in_step: None,
             departed: BTreeSet::new(),
+            links: ObservedLinks::default(),
             own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
@@ -134,6 +138,7 @@ impl<D: Dataplane> Reconciler<D> {
             self.quarantine.release(&policy);
         }
         if let Event::Links(Links::Observed(links)) = &event {
+            self.links = links.clone();
             self.own_addresses = links.addresses.values().flatten().copied().collect();
         }
         self.resolver.apply(event);
@@ -142,6 +147,23 @@ impl<D: Dataplane> Reconciler<D> {
     /// Waits until somebody else has changed our tables.
     pub async fn foreign_change(&mut self) -> std::io::Result<()> {
         self.dataplane.foreign_change().await
+    }
+
+    /// Whether the node has interfaces of workloads, as far as its links are known.
+    pub(super) fn workloads(&self) -> Workloads {
+        let prefixes = &self.compiler.options().prefixes;
+        let is_workload =
+            |name: &InterfaceName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
+        if self.links.names.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
+    }
+
+    /// Closes the interfaces of workloads, in a kernel that holds nothing of ours.
+    pub(super) async fn close(&mut self) -> Result<(), CommitError> {
+        let closed = Compiler::new(self.compiler.options().clone()).compile(&NodePolicy::default());
+        let result = self.dataplane.commit(diff(None, &closed)).await;
+        // What is there is read back before the first reconciliation.
+        self.kernel = Kernel::Unread;
+        result
     }
 
     /// Whether the kernel may be enforcing something, from before the first reconciliation.

@@ -1,7 +1,7 @@
 //! The loop over a kernel in memory. Time is paused: it passes only while everything waits.
-
 mod fake;
 mod rollback;
+mod startup;
 
 use std::{future::Future, time::Duration};
 

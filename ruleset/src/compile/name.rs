@@ -111,6 +111,9 @@ pub(super) fn port_index(direction: Direction, group: &str) -> SetName {
 pub(super) fn address_set(key: &AddressSetKey, kind: &str) -> SetName {
     SetName::new(match key {
         AddressSetKey::Selector(id) => format!("{kind}-{}", bare(id)),
+        AddressSetKey::NodeAddresses(selector) => {
+            format!("{kind}-{}", digest(&format!("nodes\n{}", selector.as_str())))
+        }
         AddressSetKey::NamedPort { selector, protocol, port } => {
             let protocol = protocol.map_or("any".to_owned(), |protocol| protocol.0.to_string());
             format!("{kind}-{}", digest(&format!("{}\n{protocol}\n{port}", selector.as_str())))

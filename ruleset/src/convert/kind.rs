@@ -10,6 +10,9 @@ pub(super) enum Kind {
     ServiceAccount,
     Node,
     KubernetesNetworkPolicy,
+    ClusterNetworkPolicy,
+    AdminNetworkPolicy,
+    BaselineAdminNetworkPolicy,
     NetworkPolicy,
     GlobalNetworkPolicy,
     Tier,
@@ -39,12 +42,16 @@ pub(super) enum Lookup {
 const CORE: &str = "v1";
 const NETWORKING: &str = "networking.k8s.io/v1";
 const DISCOVERY: &str = "discovery.k8s.io/v1";
+const POLICY_ALPHA_1: &str = "policy.networking.k8s.io/v1alpha1";
+const POLICY_ALPHA_2: &str = "policy.networking.k8s.io/v1alpha2";
+/// The same fields as in `v1alpha2`. There is no `v1` yet.
+const POLICY_BETA_1: &str = "policy.networking.k8s.io/v1beta1";
 const CALICO: &str = "projectcalico.org/v3";
 /// How Calico stores its objects in clusters without its own API server.
 const CALICO_STORED: &str = "crd.projectcalico.org/v1";
 
 /// `Endpoints` of `v1` is deliberately absent: the cluster mirrors what it says into EndpointSlices.
-const KINDS: [(&str, &str, Kind); 25] = [
+const KINDS: [(&str, &str, Kind); 29] = [
     (CORE, "Pod", Kind::Pod),
     (CORE, "Namespace", Kind::Namespace),
     (CORE, "ServiceAccount", Kind::ServiceAccount),
@@ -52,6 +59,10 @@ const KINDS: [(&str, &str, Kind); 25] = [
     (CORE, "Service", Kind::Service),
     (DISCOVERY, "EndpointSlice", Kind::EndpointSlice),
     (NETWORKING, "NetworkPolicy", Kind::KubernetesNetworkPolicy),
+    (POLICY_ALPHA_1, "AdminNetworkPolicy", Kind::AdminNetworkPolicy),
+    (POLICY_ALPHA_1, "BaselineAdminNetworkPolicy", Kind::BaselineAdminNetworkPolicy),
+    (POLICY_ALPHA_2, "ClusterNetworkPolicy", Kind::ClusterNetworkPolicy),
+    (POLICY_BETA_1, "ClusterNetworkPolicy", Kind::ClusterNetworkPolicy),
     (CALICO, "NetworkPolicy", Kind::NetworkPolicy),
     (CALICO, "GlobalNetworkPolicy", Kind::GlobalNetworkPolicy),
     (CALICO, "Tier", Kind::Tier),

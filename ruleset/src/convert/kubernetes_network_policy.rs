@@ -11,7 +11,7 @@ use super::{
     direction,
     field::{Field, Fields, Problem, Problems},
     label_selector,
-    labels::ORCHESTRATOR,
+    pods::of_pods,
     ports,
     remark::Remarks,
     selectors::Scope,
@@ -21,7 +21,6 @@ use crate::{
     policy::{Action, Direction, Entity, Order, Policy, PolicyKey, Rule, Stage, Traffic},
     port::{Port, PortRange},
     protocol::Protocol,
-    selector::Selector,
 };
 
 /// Where these policies stand in the tier `default` (policy-model §2.3).
@@ -59,11 +58,6 @@ pub(super) fn convert(
         (policy.ingress, policy.egress) = (Vec::new(), Vec::new());
     }
     policy
-}
-
-/// Pods for which all terms hold: network sets bear labels too, and are none.
-fn of_pods(terms: impl IntoIterator<Item = Selector>) -> Selector {
-    terms.into_iter().fold(Selector::equals(ORCHESTRATOR, "k8s"), Selector::and)
 }
 
 /// `policyTypes`; by default Ingress, and Egress if there are egress rules (API server's default). Both where it is not understood.

@@ -35,6 +35,15 @@ pub(super) fn kubernetes(field: &Field<'_>) -> Result<Port, Problem> {
     number_or_name(field, field.text()?)
 }
 
+/// A port by name alone.
+pub(super) fn named(field: &Field<'_>) -> Result<Port, Problem> {
+    let text = field.text()?;
+    match is_name(text) {
+        true => Ok(Port::Named(PortName::new(text))),
+        false => Err(field.problem(format!("{text:?} is not the name of a port"))),
+    }
+}
+
 /// A port number, 1 to 65535.
 pub(super) fn number(field: &Field<'_>) -> Result<u16, Problem> {
     let port = u16::try_from(field.integer()?).ok().filter(|port| *port > 0);
@@ -55,16 +64,19 @@ fn number_or_name(field: &Field<'_>, text: &str) -> Result<Port, Problem> {
     if let Some(port) = decimal(text).filter(|port| *port > 0) {
         return Ok(Port::Number(PortRange::single(port)));
     }
-    let is_name = text.len() <= MAX_NAME
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-        // Every name of a container port holds a letter, so "8000-8080" and "70000" can only be numbers gone wrong.
-        && text.bytes().any(|byte| byte.is_ascii_alphabetic());
-    if !is_name {
+    if !is_name(text) {
         return Err(
             field.problem(format!("{text:?} is neither a port number, 1 to 65535, nor the name of a port"))
         );
     }
     Ok(Port::Named(PortName::new(text)))
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() <= MAX_NAME
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        // Every name of a container port holds a letter, so "8000-8080" and "70000" can only be numbers gone wrong.
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 fn range(first: &str, last: &str) -> Option<PortRange> {

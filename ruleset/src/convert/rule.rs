@@ -154,6 +154,7 @@ fn entity(
         not_nets: problems.or_default(nets::nets(&fields, "notNets")),
         selector,
         not_selector,
+        nodes: None,
         ports: problems.or_default(entity_ports(&fields, "ports", traffic)),
         not_ports: problems.or_default(entity_ports(&fields, "notPorts", traffic)),
         service: problems.or_default(service_match::read(&fields, end, direction, scope)),

@@ -7,6 +7,12 @@ use crate::name::NamespaceName;
 /// The API kind of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyKind {
+    /// `policy.networking.k8s.io/v1alpha1` AdminNetworkPolicy.
+    AdminNetworkPolicy,
+    /// `policy.networking.k8s.io/v1alpha1` BaselineAdminNetworkPolicy.
+    BaselineAdminNetworkPolicy,
+    /// `policy.networking.k8s.io` ClusterNetworkPolicy.
+    ClusterNetworkPolicy,
     /// `projectcalico.org/v3` GlobalNetworkPolicy.
     GlobalNetworkPolicy,
     /// `networking.k8s.io/v1` NetworkPolicy.
@@ -16,9 +22,12 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
-    /// The name that takes part in the tie-break of equal orders and stands in answers.
+    /// The name that takes part in the tie-break of equal orders and stands in answers. It tells kinds apart that several APIs name alike.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::AdminNetworkPolicy => "AdminNetworkPolicy",
+            Self::BaselineAdminNetworkPolicy => "BaselineAdminNetworkPolicy",
+            Self::ClusterNetworkPolicy => "KubernetesClusterNetworkPolicy",
             Self::GlobalNetworkPolicy => "GlobalNetworkPolicy",
             Self::KubernetesNetworkPolicy => "KubernetesNetworkPolicy",
             Self::NetworkPolicy => "NetworkPolicy",
@@ -28,10 +37,27 @@ impl PolicyKind {
     /// The abbreviation in chain names and comments.
     pub fn abbreviation(self) -> &'static str {
         match self {
+            Self::AdminNetworkPolicy => "anp",
+            Self::BaselineAdminNetworkPolicy => "banp",
+            Self::ClusterNetworkPolicy => "cnp",
             Self::GlobalNetworkPolicy => "gnp",
             Self::KubernetesNetworkPolicy => "knp",
             Self::NetworkPolicy => "np",
         }
+    }
+}
+
+impl fmt::Display for PolicyKind {
+    /// As people know the object: the API's own kind where no other API has one of that name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClusterNetworkPolicy => "ClusterNetworkPolicy",
+            Self::AdminNetworkPolicy
+            | Self::BaselineAdminNetworkPolicy
+            | Self::GlobalNetworkPolicy
+            | Self::KubernetesNetworkPolicy
+            | Self::NetworkPolicy => self.as_str(),
+        })
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Entity {
     pub selector: Option<Selector>,
     /// The address is of no endpoint or network set that this selects.
     pub not_selector: Option<Selector>,
+    /// The address is one of a node that this selects by the labels of its Node object.
+    pub nodes: Option<Selector>,
     /// The port is one of these.
     pub ports: Vec<Port>,
     /// The port is none of these.

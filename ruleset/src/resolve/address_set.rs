@@ -1,5 +1,6 @@
 //! Address sets in use, and who is in them.
 
+mod node;
 mod service;
 
 use std::{
@@ -35,6 +36,7 @@ pub(super) struct AddressSets {
     stale: BTreeSet<SelectorSlot>,
     /// The sets of fronts among them.
     fronts: BTreeSet<(SelectorSlot, AddressSetKey)>,
+    nodes: node::NodeSets,
     services: Services,
     service_sets: BTreeMap<ObjectName, BTreeMap<AddressSetKey, service::UsedServiceSet>>,
     stale_services: BTreeSet<ObjectName>,
@@ -79,6 +81,10 @@ impl AddressSets {
             self.acquire_service(key);
             return;
         };
+        if let AddressSetKey::NodeAddresses(_) = key {
+            self.nodes.acquire(key, selector);
+            return;
+        }
         let slot =
             *self.slots.entry(id.clone()).or_insert_with(|| self.matching.insert_selector(selector.clone()));
         let sets = self.sets.entry(slot).or_default();
@@ -104,6 +110,10 @@ impl AddressSets {
             self.release_service(key);
             return;
         };
+        if let AddressSetKey::NodeAddresses(_) = key {
+            self.release_nodes(key);
+            return;
+        }
         let Some(slot) = self.slots.get(id).copied() else { return };
         let Some(sets) = self.sets.get_mut(&slot) else { return };
         let Some(set) = sets.get_mut(key) else { return };
@@ -132,6 +142,7 @@ impl AddressSets {
             }
         }
         self.resolve_services();
+        self.resolve_nodes();
         self.units.clone()
     }
 
@@ -181,8 +192,9 @@ fn describe(key: &AddressSetKey, selector: &Selector) -> Arc<str> {
         }
         AddressSetKey::NamedPort { protocol: None, port, .. } => format!("{selector} port {port}").into(),
         AddressSetKey::ServiceFronts { .. } => format!("services of {selector}").into(),
-        AddressSetKey::Selector(_) | AddressSetKey::ServiceAddresses(_) | AddressSetKey::ServicePorts(_) => {
-            Arc::clone(selector.canonical())
-        }
+        AddressSetKey::Selector(_)
+        | AddressSetKey::NodeAddresses(_)
+        | AddressSetKey::ServiceAddresses(_)
+        | AddressSetKey::ServicePorts(_) => Arc::clone(selector.canonical()),
     }
 }

@@ -1,7 +1,7 @@
 //! `nodeport_policy: consistent`: what an egress rule of pods admits besides what it says.
 //!
 //! A destination that another node will translate reaches the policy as it was dialled, one that this node has translated as the endpoint that was chosen.
-//! A rule that allows networks is to admit both by what was dialled, one that allows endpoints both by who answers. The second rule stands directly
+//! A rule that allows networks, or nodes, is to admit both by what was dialled, one that allows endpoints both by who answers. The second rule stands directly
 //! behind the first and has its index; all it asks besides the destination is the same. A rule that asks for a service, or for endpoints and excludes
 //! ports or networks, has none: what answers for a front is then not what it says.
 
@@ -29,7 +29,7 @@ pub(super) fn companion(
     if !admits {
         return None;
     }
-    if !destination.nets.is_empty() {
+    if !destination.nets.is_empty() || destination.nodes.is_some() {
         return Some(Rule { view: DestinationView::Dialled, ..resolved.clone() });
     }
     let receivers = receivers

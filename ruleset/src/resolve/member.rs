@@ -94,7 +94,9 @@ impl CountedMembers {
             AddressSetKey::ServiceFronts { protocol, ports, named_ports, .. } => {
                 Some(Self::Fronts(Box::new(Fronts::new(*protocol, ports.clone(), named_ports.clone()))))
             }
-            AddressSetKey::ServiceAddresses(_) | AddressSetKey::ServicePorts(_) => None,
+            AddressSetKey::NodeAddresses(_)
+            | AddressSetKey::ServiceAddresses(_)
+            | AddressSetKey::ServicePorts(_) => None,
         }
     }
 

@@ -68,7 +68,10 @@ fn resolve_rule(
 ) -> Rule {
     // A name that a Kubernetes policy gives is that of a container's port (policy-model §4.1). Only what has a namespace is a pod, or names no port.
     let all = match kind {
-        PolicyKind::KubernetesNetworkPolicy => Selector::has(NAMESPACE),
+        PolicyKind::AdminNetworkPolicy
+        | PolicyKind::BaselineAdminNetworkPolicy
+        | PolicyKind::ClusterNetworkPolicy
+        | PolicyKind::KubernetesNetworkPolicy => Selector::has(NAMESPACE),
         PolicyKind::NetworkPolicy | PolicyKind::GlobalNetworkPolicy => Selector::all(),
     };
     // The end that is the policy's own subject needs no ports of anybody else.
@@ -121,10 +124,16 @@ impl Resolution<'_> {
         let named_ports = self.named(&entity.ports, &ports_of);
         // A named port's set holds addresses of the same selector only, and says all that the plain set would.
         let implied = ports.is_empty() && !named_ports.is_empty();
+        let nodes = entity.nodes.clone().map(|selector| self.of_nodes(selector));
         Entity {
             nets: entity.nets.clone(),
             not_nets: entity.not_nets.clone(),
-            sets: positive.filter(|_| !implied).map(|selector| self.plain(selector)).into_iter().collect(),
+            sets: positive
+                .filter(|_| !implied)
+                .map(|selector| self.plain(selector))
+                .into_iter()
+                .chain(nodes)
+                .collect(),
             not_sets: negative.map(|selector| self.plain(selector)).into_iter().collect(),
             ports,
             named_ports,
@@ -135,6 +144,12 @@ impl Resolution<'_> {
 
     fn plain(&mut self, selector: Selector) -> AddressSetKey {
         let key = AddressSetKey::Selector(selector.id());
+        self.sets.insert(key.clone(), Some(selector));
+        key
+    }
+
+    fn of_nodes(&mut self, selector: Selector) -> AddressSetKey {
+        let key = AddressSetKey::NodeAddresses(selector.id());
         self.sets.insert(key.clone(), Some(selector));
         key
     }

@@ -154,6 +154,7 @@ impl ServiceMembers {
             AddressSetKey::ServiceAddresses(service) => Some((service, Self::Addresses(Counted::default()))),
             AddressSetKey::ServicePorts(service) => Some((service, Self::Ports(Counted::default()))),
             AddressSetKey::Selector(_)
+            | AddressSetKey::NodeAddresses(_)
             | AddressSetKey::NamedPort { .. }
             | AddressSetKey::ServiceFronts { .. } => None,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     ir::{SubjectKind, TierStep},
     name::TierName,
-    policy::{Direction, Order, Policy, Tier, TierAction},
+    policy::{Direction, Order, Policy, PolicyKind, Tier, TierAction},
 };
 
 /// A policy with the text that breaks ties of its order.
@@ -26,11 +26,19 @@ impl RankedPolicy {
         (self.policy.order, &self.tie_break)
     }
 
-    /// Whether it can govern endpoints of a kind. A namespace has no host endpoints, whatever labels a host endpoint bears.
+    /// Whether it can govern endpoints of a kind. A namespace has no host endpoints, whatever labels a host endpoint bears; nor do policies of Kubernetes
+    /// know any.
     pub(super) fn can_govern(&self, kind: SubjectKind) -> bool {
         match kind {
             SubjectKind::Pod => self.policy.stage.governs_pods(),
-            SubjectKind::Host => self.policy.key.namespace.is_none(),
+            SubjectKind::Host => match self.policy.key.kind {
+                PolicyKind::GlobalNetworkPolicy => true,
+                PolicyKind::AdminNetworkPolicy
+                | PolicyKind::BaselineAdminNetworkPolicy
+                | PolicyKind::ClusterNetworkPolicy
+                | PolicyKind::KubernetesNetworkPolicy
+                | PolicyKind::NetworkPolicy => false,
+            },
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Rng, Validity,
+    Rng, Validity, administrative,
     entity::{self, Ports},
     kubernetes,
     selectors::{Of, calico},
@@ -49,10 +49,11 @@ fn policy(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Val
     let elsewhere = rng.chance(15).then(|| (*rng.pick(&NAMESPACES)).to_owned());
     let namespace = elsewhere.unwrap_or_else(|| rng.pick(&vocabulary.namespaces).clone());
     let local = json!({"name": name, "namespace": namespace});
-    match rng.between(1, 3) {
-        1 => json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": local,
+    match rng.between(1, 10) {
+        1..=3 => administrative::policy(rng, vocabulary, validity, name),
+        4 | 5 => json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": local,
             "spec": kubernetes::spec(rng, vocabulary, validity)}),
-        2 => json!({"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": local,
+        6 | 7 => json!({"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": local,
             "spec": spec(rng, vocabulary, validity, true)}),
         _ => {
             json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": name},

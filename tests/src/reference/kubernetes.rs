@@ -6,9 +6,9 @@ mod rule;
 
 use serde_json::Value;
 
+pub use label_selector::LabelSelector;
 pub use rule::Rule;
 
-use self::label_selector::LabelSelector;
 use super::{
     endpoint::Stage,
     field::{Field, List, has_only, text},

@@ -1,7 +1,7 @@
 //! What all kinds of policy have in common.
 
 use super::{
-    calico,
+    administrative, calico,
     endpoint::{Endpoint, Stage},
     kubernetes,
     packet::Packet,
@@ -14,7 +14,8 @@ use crate::verdict::Direction;
 /// A policy of any kind.
 #[derive(Debug)]
 pub struct Policy {
-    /// `NetworkPolicy`, `GlobalNetworkPolicy` or `KubernetesNetworkPolicy`.
+    /// `NetworkPolicy`, `GlobalNetworkPolicy`, `KubernetesNetworkPolicy`, `KubernetesClusterNetworkPolicy`, `AdminNetworkPolicy` or
+    /// `BaselineAdminNetworkPolicy`.
     pub kind: &'static str,
     /// Its namespace, for kinds that have one. It governs pods of no other.
     pub namespace: Option<String>,
@@ -49,6 +50,8 @@ pub struct Policy {
 pub enum Subject {
     /// By the Kubernetes API.
     Kubernetes(kubernetes::Subject),
+    /// By the API of administrators.
+    Administrative(administrative::Subject),
     /// By Calico's API.
     Calico(calico::Subject),
 }
@@ -69,6 +72,8 @@ pub struct Rule {
 pub enum Match {
     /// By the Kubernetes API.
     Kubernetes(kubernetes::Rule),
+    /// By the API of administrators.
+    Administrative(administrative::Rule),
     /// By Calico's API.
     Calico(Box<calico::Rule>),
     /// Nothing is known of it.
@@ -105,10 +110,11 @@ impl Policy {
     }
 
     /// Whether the policy governs this direction of an endpoint.
-    pub fn governs(&self, endpoint: Endpoint<'_>, direction: Direction) -> Truth {
+    pub fn governs(&self, world: &World, endpoint: Endpoint<'_>, direction: Direction) -> Truth {
         let selected = match (&self.subject, endpoint) {
             (Subject::Kubernetes(subject), Endpoint::Pod(pod)) => subject.selects(pod),
-            (Subject::Kubernetes(_), Endpoint::Host(..)) => Truth::No,
+            (Subject::Administrative(subject), Endpoint::Pod(pod)) => subject.selects(world, pod),
+            (Subject::Kubernetes(_) | Subject::Administrative(_), Endpoint::Host(..)) => Truth::No,
             (Subject::Calico(subject), _) => subject.selects(endpoint.labels()),
         };
         self.directed(direction).and(self.is_in_scope_of(endpoint).into()).and(selected)
@@ -128,6 +134,9 @@ impl Policy {
     }
 
     fn is_in_scope_of(&self, endpoint: Endpoint<'_>) -> bool {
+        if let (Subject::Administrative(_), Endpoint::Host(..)) = (&self.subject, endpoint) {
+            return false;
+        }
         let scope = self.namespace.as_deref();
         self.stage.concerns(endpoint) && scope.is_none_or(|scope| endpoint.namespace() == Some(scope))
     }
@@ -138,6 +147,7 @@ impl Rule {
     pub fn matches(&self, world: &World, packet: &Packet, direction: Direction) -> Truth {
         match &self.matches {
             Match::Kubernetes(rule) => rule.matches(world, packet, direction),
+            Match::Administrative(rule) => rule.matches(world, packet, direction),
             Match::Calico(rule) => rule.matches(world, packet, direction),
             Match::Doubtful => Truth::Maybe,
         }
@@ -149,6 +159,7 @@ impl Rule {
         let matches = |packet: &Packet| self.matches(world, packet, Direction::Egress);
         let (selects, has_nets) = match &self.matches {
             Match::Kubernetes(rule) => return rule.means_dialled(world, packet),
+            Match::Administrative(rule) => return rule.means_dialled(world, packet),
             Match::Calico(rule) => rule.receiver(),
             Match::Doubtful => return Truth::Maybe,
         };

@@ -54,7 +54,7 @@ impl Walk<'_> {
     /// Whether any policy governs the endpoint in the direction.
     pub fn is_governed(&self) -> bool {
         let mut policies = self.world.tiers.iter().flat_map(|(_, policies)| policies);
-        policies.any(|policy| policy.governs(self.endpoint, self.direction) != Truth::No)
+        policies.any(|policy| policy.governs(self.world, self.endpoint, self.direction) != Truth::No)
     }
 
     /// From the beginning of a tier.
@@ -96,7 +96,7 @@ impl Walk<'_> {
                 self.policy(tier, index + 1, isolated)
             };
         }
-        match policy.governs(self.endpoint, self.direction) {
+        match policy.governs(self.world, self.endpoint, self.direction) {
             Truth::No => self.policy(tier, index + 1, isolated),
             Truth::Yes => self.rule(tier, index, 0),
             Truth::Maybe => worse(self.rule(tier, index, 0), || self.policy(tier, index + 1, isolated)),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde_json::Value;
 
 use super::{
-    calico,
+    administrative, calico,
     host_endpoint::HostEndpoint,
     kubernetes,
     labels::{self, Labels},
@@ -35,6 +35,8 @@ pub struct World {
     pub uplinks: BTreeMap<String, String>,
     /// Labels by node, of those that have an object.
     pub node_labels: BTreeMap<String, Labels>,
+    /// Labels and `status.addresses` of Node objects.
+    pub node_objects: Vec<(Labels, Vec<IpAddr>)>,
     /// Host endpoints of all nodes.
     pub host_endpoints: Vec<HostEndpoint>,
     /// Services.
@@ -44,6 +46,14 @@ pub struct World {
     /// FelixConfigurations as they are written.
     pub configurations: Vec<Value>,
 }
+
+/// The kinds of administrators' policies, and the versions that have the fields that are read here.
+const ADMINISTRATIVE: [(&str, &str, administrative::Kind); 4] = [
+    ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", administrative::Kind::Cluster),
+    ("policy.networking.k8s.io/v1beta1", "ClusterNetworkPolicy", administrative::Kind::Cluster),
+    ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", administrative::Kind::Admin),
+    ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", administrative::Kind::Baseline),
+];
 
 impl World {
     /// Reads the objects, in any order. No two may have one identity.
@@ -66,6 +76,7 @@ impl World {
             if let Some(uplink) = object["metadata"]["annotations"]["ferrule-tests/uplink"].as_str() {
                 world.uplinks.insert(name_of(object), uplink.to_owned());
             }
+            world.node_objects.push((labels::written(object), node_addresses(object)));
             world.node_labels.insert(name_of(object), labels::written(object));
         }
         world.pods = of_kind("v1", "Pod").filter_map(|object| Pod::read(object, &world)).collect();
@@ -96,6 +107,9 @@ impl World {
         world.configurations = of_kind("projectcalico.org/v3", "FelixConfiguration").cloned().collect();
         let policies = of_kind("networking.k8s.io/v1", "NetworkPolicy")
             .map(kubernetes::read)
+            .chain(ADMINISTRATIVE.into_iter().flat_map(|(version, name, kind)| {
+                of_kind(version, name).map(move |object| administrative::read(object, kind))
+            }))
             .chain(
                 of_kind("projectcalico.org/v3", "NetworkPolicy")
                     .map(|object| calico::read(object, Some(namespace_of(object)))),

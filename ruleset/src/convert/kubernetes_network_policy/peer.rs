@@ -2,14 +2,12 @@
 
 use ipnet::IpNet;
 
-use super::of_pods;
 use crate::{
     address::Family,
     convert::{
         field::{Field, Fields, Problem},
-        label_selector,
-        labels::{NAMESPACE, NAMESPACE_PREFIX},
-        nets,
+        label_selector, nets,
+        pods::{in_namespaces, of_pods},
         selectors::Scope,
     },
     name::NamespaceName,
@@ -67,15 +65,6 @@ fn peer(fields: &Fields<'_>, namespace: &NamespaceName) -> Result<Peer, Problem>
             Ok(Peer::Pods(of_pods(own_or_selected.into_iter().chain(pods))))
         }
     }
-}
-
-/// Terms for a namespaceSelector; the empty one selects every namespace.
-fn in_namespaces(field: &Field<'_>) -> Result<Vec<Selector>, Problem> {
-    let terms = label_selector::terms(field)?;
-    if terms.is_empty() {
-        return Ok(vec![Selector::has(NAMESPACE)]);
-    }
-    Ok(terms.iter().map(|term| term.prefixed(NAMESPACE_PREFIX)).collect())
 }
 
 fn ip_block(fields: &Fields<'_>) -> Result<Peer, Problem> {

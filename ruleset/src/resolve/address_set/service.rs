@@ -144,6 +144,7 @@ fn describe(key: &AddressSetKey) -> Arc<str> {
         AddressSetKey::ServiceAddresses(service) => format!("endpoints of {service}").into(),
         AddressSetKey::ServicePorts(service) => format!("ports of {service}").into(),
         AddressSetKey::Selector(_)
+        | AddressSetKey::NodeAddresses(_)
         | AddressSetKey::NamedPort { .. }
         | AddressSetKey::ServiceFronts { .. } => "".into(),
     }

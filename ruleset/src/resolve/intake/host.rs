@@ -26,6 +26,7 @@ impl Resolver {
             self.settings.labels_changed();
         }
         self.automatic.node_changed(name);
+        self.address_sets.set_node(name, node.as_ref());
         match node {
             Some(node) => drop(self.nodes.insert(name.clone(), node)),
             None => drop(self.nodes.remove(name)),

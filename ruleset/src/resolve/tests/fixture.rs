@@ -100,6 +100,7 @@ pub(super) fn tier(name: &str, order: f64, default_action: TierAction) -> Resour
 pub(super) fn policy_key(text: &str) -> PolicyKey {
     let (kind, name) = text.split_once(' ').unwrap();
     let kind = match kind {
+        "cnp" => PolicyKind::ClusterNetworkPolicy,
         "gnp" => PolicyKind::GlobalNetworkPolicy,
         "knp" => PolicyKind::KubernetesNetworkPolicy,
         "np" => PolicyKind::NetworkPolicy,

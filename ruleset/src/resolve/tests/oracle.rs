@@ -13,7 +13,7 @@ use crate::{
     labels::Labels,
     links::InterfacePrefix,
     name::{HostEndpointName, NodeName, ObjectName, TierName},
-    policy::{Direction, Policy, Tier, TierAction},
+    policy::{Direction, Policy, PolicyKind, Tier, TierAction},
     resource::{HostEndpoint, HostEndpointState, Pod, Resource, ResourceKey},
     selector::Selector,
     settings::Settings,
@@ -105,7 +105,7 @@ impl<'a> World<'a> {
     }
 
     fn selects_host(self, policy: &Policy, host: &HostEndpoint) -> bool {
-        policy.key.namespace.is_none()
+        policy.key.kind == PolicyKind::GlobalNetworkPolicy
             && host.state != HostEndpointState::Unintelligible
             && matches(&policy.subject, &host::labels(self.store, host))
     }

@@ -48,6 +48,7 @@ fn sights(world: &NodePolicy) -> impl Iterator<Item = &'static str> {
                 |key| matches!(key, AddressSetKey::ServiceFronts { named_ports, .. } if !named_ports.is_empty()),
             ),
         ),
+        ("nodes", set(|key| matches!(key, AddressSetKey::NodeAddresses(_)))),
         ("service addresses", set(|key| matches!(key, AddressSetKey::ServiceAddresses(_)))),
         ("service ports", set(|key| matches!(key, AddressSetKey::ServicePorts(_)))),
         ("floating", world.endpoints.values().any(|endpoint| !endpoint.floating.is_empty())),
@@ -73,5 +74,5 @@ fn random_worlds_hold_what_the_laws_are_about() {
         let services = collection::vec(consistent::some_event(), 24).new_tree(&mut runner).unwrap().current();
         look(consistent::beginning().into_iter().chain(services).collect());
     }
-    assert_eq!(seen.len(), 17, "only {seen:?}");
+    assert_eq!(seen.len(), 18, "only {seen:?}");
 }

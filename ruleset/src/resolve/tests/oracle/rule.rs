@@ -31,7 +31,7 @@ pub(super) fn active(
             if said.action != Action::Allow {
                 continue;
             }
-            if !to.nets.is_empty() {
+            if !to.nets.is_empty() || to.nodes.is_some() {
                 besides.view = DestinationView::Dialled;
                 unit.egress.push(besides);
                 continue;

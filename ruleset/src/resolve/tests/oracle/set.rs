@@ -55,6 +55,14 @@ pub(super) fn address_set(
         .collect();
     let (description, members) = match key {
         AddressSetKey::Selector(_) => (text, of_nets(&nets(&selected))),
+        AddressSetKey::NodeAddresses(_) => {
+            let nodes =
+                store.resources().filter_map(|it| if let Resource::Node(it) = it { Some(it) } else { None });
+            let selected =
+                nodes.filter(|node| selector.is_some_and(|selector| matches(selector, &node.labels)));
+            let addresses = selected.flat_map(|node| node.addresses.iter().copied());
+            (format!("nodes of {text}"), of_nets(&addresses.map(IpNet::from).collect()))
+        }
         AddressSetKey::NamedPort { protocol, port, .. } => {
             let suffix = protocol.map(|protocol| format!("/{protocol}")).unwrap_or_default();
             (format!("{text} port {port}{suffix}"), of_ports(&named(&selected, *protocol, port)))

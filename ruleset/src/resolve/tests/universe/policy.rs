@@ -24,15 +24,21 @@ fn some_entity() -> impl Strategy<Value = Entity> {
             not_nets,
             selector,
             not_selector,
+            nodes: None,
             ports,
             not_ports,
             service: None,
         });
+    let of_nodes = (select(&SELECTORS[..]), some_ports()).prop_map(|(nodes, ports)| Entity {
+        nodes: Some(selector(nodes)),
+        ports,
+        ..Entity::default()
+    });
     let of_pods = (select(&SELECTORS[..]), some_ports())
         .prop_map(|(selector, ports)| Entity { ports, ..peer(selector) });
     let of_service = select(&SERVICES[..])
         .prop_map(|service| Entity { service: Some(object(service)), ..Entity::default() });
-    prop_oneof![4 => of_peers, 2 => of_pods, 1 => of_service]
+    prop_oneof![4 => of_peers, 2 => of_pods, 1 => of_nodes, 1 => of_service]
 }
 
 fn some_rule() -> impl Strategy<Value = Rule> {
