@@ -44,8 +44,9 @@ impl<D: Dataplane> Agent<D> {
     /// After a commit: what it calls for.
     pub(super) fn assign_duties(&mut self) {
         self.hygiene.owe(self.reconciler.take_departed());
-        if let Some(settings) = &self.settings {
-            settings.look_at(self.reconciler.interfaces());
+        let Some(settings) = &self.settings else { return };
+        if let Some(interfaces) = self.reconciler.take_interfaces() {
+            settings.look_at(interfaces);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
+use imbl::OrdMap;
+
 use ferrule_ruleset::{
     compile::{Compiler, Options},
     diff::diff,
@@ -9,7 +11,7 @@ use ferrule_ruleset::{
     finding::Finding,
     ir::{Endpoint, NodePolicy},
     links::{Links, ObservedLinks},
-    name::{InterfaceName, NodeName},
+    name::{InterfaceName, NodeName, ObjectName},
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
@@ -53,6 +55,8 @@ pub struct Reconciler<D> {
     departed: BTreeSet<IpAddr>,
     /// The node's links as last seen.
     links: ObservedLinks,
+    /// The endpoints and links when interfaces were last looked at.
+    looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, ObservedLinks),
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
@@ -111,6 +115,7 @@ impl<D: Dataplane> Reconciler<D> {
             in_step: None,
             departed: BTreeSet::new(),
             links: ObservedLinks::default(),
+            looked_at: Default::default(),
             own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
@@ -191,8 +196,18 @@ impl<D: Dataplane> Reconciler<D> {
         std::mem::take(&mut self.departed)
     }
 
-    /// The interfaces of the endpoints of this node.
-    pub fn interfaces(&self) -> Interfaces {
+    /// The interfaces of the endpoints of this node, if endpoints or links may have changed since this was last asked.
+    pub fn take_interfaces(&mut self) -> Option<Interfaces> {
+        let looked_at = (self.policy.endpoints.clone(), self.links.clone());
+        let (endpoints, links) = &self.looked_at;
+        if endpoints.ptr_eq(&looked_at.0) && *links == looked_at.1 {
+            return None;
+        }
+        self.looked_at = looked_at;
+        Some(self.interfaces())
+    }
+
+    fn interfaces(&self) -> Interfaces {
         let spoofing = |endpoint: &Endpoint| {
             if endpoint.allowed_sources.is_empty() {
                 SourceSpoofing::Forbidden
