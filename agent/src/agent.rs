@@ -6,7 +6,7 @@
 //! * A failure leaves the kernel as it is, is tried again with growing pauses, and shows in the status. A foreign change is undone at once.
 //! * The loop's log says one line per reconciliation that changed something or failed.
 
-mod backoff;
+pub(crate) mod backoff;
 mod changes;
 mod dataplane;
 mod duties;
@@ -37,6 +37,7 @@ pub use rollback::{Cut, Remedy, Rollback, Sighting};
 pub use startup::{Guard, StartupProtection};
 
 use crate::{
+    endpoint_status::EndpointStatusFiles,
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
@@ -87,6 +88,7 @@ pub struct Agent<D> {
     repairs: Allowance,
     hygiene: Hygiene,
     settings: Option<InterfaceSettings>,
+    endpoint_status: Option<EndpointStatusFiles>,
     reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
@@ -120,6 +122,7 @@ impl<D: Dataplane> Agent<D> {
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
             settings: None,
+            endpoint_status: None,
             reachability: None,
             journal: Journal::new(locations),
             status,
@@ -163,6 +166,7 @@ impl<D: Dataplane> Agent<D> {
             outcome = self.hygiene.outcome() => self.take_outcome(outcome),
             sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
             report = duties::report(&mut self.settings) => self.take_report(report),
+            report = duties::endpoint_status(&mut self.endpoint_status) => self.take_endpoint_status(report),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -246,12 +250,17 @@ impl<D: Dataplane> Agent<D> {
                 if trigger.is(Cause::ForeignChange) && summary.batches > 0 {
                     self.metrics.repaired();
                 }
-                self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
+                let extent = self.reconciler.extent();
+                self.journal.note_success(&trigger, &summary, extent, started.elapsed());
                 self.journal.note_findings(Source::Node, self.reconciler.findings());
                 self.backoff.reset();
                 self.assign_duties();
                 self.status.send_modify(|status| {
                     status.reconciliations += 1;
+                    status.extent = extent;
+                    if summary.batches > 0 {
+                        status.changed_at = Some(Instant::now());
+                    }
                     status.failure = None;
                     status.behind_since = None;
                 });

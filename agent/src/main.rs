@@ -8,10 +8,11 @@ use ferrule_agent::{
     config::{Config, ConfigError, Input, Task},
     conntrack,
     dataplane::Kernel,
+    endpoint_status,
     health::{Pages, Responder},
     interface_settings, logging,
     metrics::Metrics,
-    reachability,
+    reachability, report,
     source::{Ended, Message, Source, kubernetes, links, manifests, manifests::Locations},
     status::Status,
 };
@@ -79,18 +80,23 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);
     let (locations, mut policy) = start_input(&config.input, sender.clone())?;
+    if let Input::Kubernetes(access) = &config.input {
+        report::start(access.clone(), config.node.clone(), status.subscribe(), sender.clone())?;
+    }
     let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
     let settings = interface_settings::start(
         config.interface_settings,
         config.ip_forwarding,
         config.options.prefixes.clone(),
     )?;
+    let endpoint_status = config.endpoint_status.as_deref().map(endpoint_status::start).transpose()?;
     let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
         .with_startup_protection(config.startup_protection)
-        .with_interface_settings(settings);
+        .with_interface_settings(settings)
+        .with_endpoint_status(endpoint_status);
     if let Some(rollback) = config.rollback {
         agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets));
     }

@@ -51,8 +51,23 @@ pub struct Status {
     pub findings: BTreeMap<Source, Vec<Finding>>,
     /// How often the kernel was brought in step since the start.
     pub reconciliations: u64,
+    /// When the kernel was last changed; none if everything has been as it should be since the start.
+    pub changed_at: Option<Instant>,
+    /// How much is enforced.
+    pub extent: Extent,
     /// When the loop last gave a sign of life.
     pub alive_at: Instant,
+}
+
+/// How much of the node is governed by how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Pods that are endpoints.
+    pub endpoints: usize,
+    /// Host endpoints.
+    pub host_endpoints: usize,
+    /// Policies that govern at least one of them.
+    pub policies: usize,
 }
 
 /// A policy that the kernel refused.
@@ -80,6 +95,8 @@ impl Status {
             obstacles: BTreeMap::new(),
             findings: BTreeMap::new(),
             reconciliations: 0,
+            changed_at: None,
+            extent: Extent::default(),
             alive_at: now,
         }
     }

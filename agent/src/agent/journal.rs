@@ -17,9 +17,10 @@ use super::{
     trigger::{Cause, Trigger},
 };
 use crate::{
+    endpoint_status,
     interface_settings::Report,
     source::{Obstacle, Source, manifests::Locations},
-    status::Refusal,
+    status::{Extent, Refusal},
 };
 
 /// The memory of what was said.
@@ -96,15 +97,9 @@ impl Journal {
     }
 
     /// The kernel is in step.
-    pub fn note_success(
-        &mut self,
-        trigger: &Trigger,
-        summary: &Summary,
-        extent: (usize, usize),
-        total: Duration,
-    ) {
+    pub fn note_success(&mut self, trigger: &Trigger, summary: &Summary, extent: Extent, total: Duration) {
         self.failures = 0;
-        let (endpoints, policies) = extent;
+        let Extent { endpoints, host_endpoints: _, policies } = extent;
         let Summary { changes, batches, timings } = summary;
         let remarkable = *batches > 0 || trigger.is(Cause::Start) || trigger.is(Cause::ForeignChange);
         if !remarkable {
@@ -170,6 +165,16 @@ impl Journal {
             info!(settings = report.applied, "set what workload interfaces need under /proc/sys");
         }
         self.note_findings(Source::InterfaceSettings, report.findings());
+    }
+
+    /// The files about endpoints were looked at.
+    pub fn note_endpoint_status(&mut self, report: &endpoint_status::Report) {
+        self.note_findings(Source::EndpointStatus, report.findings());
+    }
+
+    /// Nobody keeps the files about endpoints any more.
+    pub fn note_endpoint_status_gone(&self) {
+        error!("the thread that keeps endpoint status files has ended; start the agent anew");
     }
 
     /// Nobody looks after the settings of interfaces any more.

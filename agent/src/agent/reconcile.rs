@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use ferrule_ruleset::{
     compile::{Compiler, Options},
@@ -10,7 +10,7 @@ use ferrule_ruleset::{
     event::Event,
     finding::Finding,
     ir::{Endpoint, NodePolicy},
-    links::{Links, ObservedLinks},
+    links::Links,
     name::{InterfaceName, NodeName, ObjectName},
     nft::Ruleset,
     policy::PolicyKey,
@@ -28,8 +28,10 @@ use super::{
     startup::Workloads,
 };
 use crate::{
+    endpoint_status::{EndpointStatus, Endpoints},
     interface_settings::{Interfaces, SourceSpoofing},
     metrics::{Metrics, Outcome, Stage},
+    status::Extent,
 };
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
@@ -53,12 +55,12 @@ pub struct Reconciler<D> {
     /// The ruleset of that tenancy, once the kernel was in step.
     in_step: Option<Ruleset>,
     departed: BTreeSet<IpAddr>,
-    /// The node's links as last seen.
-    links: ObservedLinks,
     /// The endpoints and links when interfaces were last looked at.
-    looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, ObservedLinks),
+    looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>),
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
+    /// The links that exist.
+    links: OrdSet<InterfaceName>,
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
@@ -114,9 +116,9 @@ impl<D: Dataplane> Reconciler<D> {
             tenancy: None,
             in_step: None,
             departed: BTreeSet::new(),
-            links: ObservedLinks::default(),
             looked_at: Default::default(),
             own_addresses: BTreeSet::new(),
+            links: OrdSet::new(),
             rollback: None,
             metrics,
         }
@@ -143,8 +145,8 @@ impl<D: Dataplane> Reconciler<D> {
             self.quarantine.release(&policy);
         }
         if let Event::Links(Links::Observed(links)) = &event {
-            self.links = links.clone();
             self.own_addresses = links.addresses.values().flatten().copied().collect();
+            self.links = links.names.clone();
         }
         self.resolver.apply(event);
     }
@@ -159,7 +161,7 @@ impl<D: Dataplane> Reconciler<D> {
         let prefixes = &self.compiler.options().prefixes;
         let is_workload =
             |name: &InterfaceName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
-        if self.links.names.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
+        if self.links.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
     }
 
     /// Closes the interfaces of workloads, in a kernel that holds nothing of ours.
@@ -219,14 +221,33 @@ impl<D: Dataplane> Reconciler<D> {
         endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
     }
 
+    /// The endpoints whose interface exists, leads to their chain in the kernel, and is where the kernel has all of their addresses. A pod whose addresses
+    /// are not known yet is none: what it sends would be dropped.
+    pub fn endpoints_in_force(&self) -> Endpoints {
+        let Some(tenancy) = &self.tenancy else { return Endpoints::new() };
+        let is_tenant = |endpoint: &Endpoint, address: &IpAddr| {
+            tenancy.tenants(address).any(|tenant| tenant.interface == endpoint.interface)
+        };
+        let is_in_force = |endpoint: &&Arc<Endpoint>| {
+            self.links.contains(&endpoint.interface)
+                && !endpoint.addresses.is_empty()
+                && endpoint.addresses.iter().all(|address| is_tenant(endpoint, address))
+        };
+        let status = |endpoint: &Arc<Endpoint>| {
+            (endpoint.pod.clone(), EndpointStatus::new(&endpoint.interface, &endpoint.addresses))
+        };
+        self.policy.endpoints.values().filter(is_in_force).map(status).collect()
+    }
+
     /// What is surprising about the node's own objects as of the last reconciliation.
     pub fn findings(&self) -> Vec<Finding> {
         self.resolver.findings()
     }
 
-    /// How many endpoints and policies are enforced.
-    pub fn extent(&self) -> (usize, usize) {
-        (self.policy.endpoints.len(), self.policy.policies.len())
+    /// How much is enforced.
+    pub fn extent(&self) -> Extent {
+        let NodePolicy { endpoints, host_endpoints, policies, .. } = &self.policy;
+        Extent { endpoints: endpoints.len(), host_endpoints: host_endpoints.len(), policies: policies.len() }
     }
 
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.

@@ -159,8 +159,7 @@ impl Requests {
                 Api::namespaced_with(client, namespace, &resource)
             }
         };
-        let status =
-            capabilities.subresources.iter().any(|(resource, _)| resource.plural == "status");
+        let status = capabilities.subresources.iter().any(|(resource, _)| resource.plural == "status");
         Ok(Kind { api, status })
     }
 
