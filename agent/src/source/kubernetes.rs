@@ -3,11 +3,11 @@
 //! Works in a thread of its own with a runtime of its own, so that neither a large list nor a slow server keeps the loop from repairing the kernel.
 
 mod discovery;
-mod failure;
+pub mod failure;
 mod hub;
 mod intake;
-mod mirror;
-mod object;
+pub mod mirror;
+pub mod object;
 mod outbox;
 mod pause;
 mod standing;

@@ -85,6 +85,9 @@ impl<Id: Copy + Ord> LabelIndex<Id> {
                 self.vacant.push(*label_id);
             }
         }
+        if self.vacant.len() == self.labels.len() {
+            (self.labels, self.vacant) = (Vec::new(), Vec::new());
+        }
     }
 
     /// A label and its value.

@@ -78,6 +78,9 @@ impl Owners {
             place.remove();
         }
         self.vacant.push(id);
+        if self.vacant.len() == self.entries.len() {
+            (self.entries, self.vacant) = (Vec::new(), Vec::new());
+        }
         Some(entry)
     }
 }

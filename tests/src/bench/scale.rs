@@ -3,12 +3,10 @@
 //! The agent is a process of its own, so that its memory is its own, and hears of everything in the words of a watch.
 
 mod mix;
-mod population;
 pub mod replay;
 
 use std::{
     collections::BTreeMap,
-    fs,
     io::{BufRead as _, BufReader, BufWriter, Write as _},
     process::{Child, ChildStdin, ChildStdout, Stdio},
     time::Instant,
@@ -16,9 +14,9 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
+use super::{memory::Memory, population::Population};
 use crate::{agent::program, namespace::Namespace};
 use mix::{Happening, Kind};
-use population::Population;
 
 const POPULATION: Population =
     Population { namespaces: 1000, pods: 250_000, local_pods: 200, policies: 10_000 };
@@ -28,7 +26,7 @@ const NAMESPACES: usize = 40;
 
 /// Measures and prints.
 pub fn run() -> Result<()> {
-    let population = scaled();
+    let population = POPULATION.scaled();
     println!(
         "{} pods ({} here), {} policies, {} namespaces, by watch events",
         population.pods, population.local_pods, population.policies, population.namespaces
@@ -53,18 +51,6 @@ pub fn run() -> Result<()> {
     rare.into_iter().for_each(|(kind, times)| print_times(&format!("{kind:?}"), times));
     println!("  at the end                   {}", agent.memory()?);
     Ok(())
-}
-
-/// The population, or a fraction of it for those who look for something (`FERRULE_SCALE`, a divisor).
-fn scaled() -> Population {
-    let divisor = std::env::var("FERRULE_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1).max(1);
-    let Population { namespaces, pods, local_pods, policies } = POPULATION;
-    Population {
-        namespaces: namespaces / divisor,
-        pods: pods / divisor,
-        local_pods: local_pods / divisor,
-        policies: policies / divisor,
-    }
 }
 
 fn print_times(name: &str, mut times: Vec<f64>) {
@@ -114,13 +100,8 @@ impl Replay {
     }
 
     /// What it holds now and held at most.
-    fn memory(&self) -> Result<String> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let figure = |name: &str| -> Result<f64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a figure of memory")?;
-            Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
-        };
-        Ok(format!("RSS {:6.1} MiB, at most {:6.1} MiB", figure("VmRSS:")?, figure("VmHWM:")?))
+    fn memory(&self) -> Result<Memory> {
+        Memory::of(self.child.id())
     }
 }
 

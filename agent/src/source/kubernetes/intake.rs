@@ -27,11 +27,17 @@ impl Hub {
             return;
         };
         kind.example.get_or_insert_with(|| key.clone());
-        if !kind.mirror.note(key.place(), object.digest(&self.digests)) {
+        let digest = object.digest(&self.digests);
+        let known = kind.mirror.note_known(&key.place(), digest);
+        if known == Some(false) {
             return;
         }
         let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
         let convert::Converted { key, resource, remarks } = *converted;
+        if known.is_none() {
+            // The name of what is sent, so that it stands in memory once.
+            kind.mirror.note(key.place(), digest);
+        }
         self.outbox.set_remarks(&key.to_string(), Some(&key), remarks);
         self.outbox.push(match resource {
             Some(resource) => Event::Upsert(resource),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::population::{NODE, Population};
+use crate::bench::population::{NODE, Population};
 
 /// A kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,9 +76,10 @@ pub fn relabelled_namespaces(population: &Population, count: usize) -> impl Iter
     })
 }
 
-/// The text of an event.
-pub fn event(kind: &str, object: &Value) -> String {
-    json!({"type": kind, "object": object}).to_string()
+/// A line: what is watched, and the text of an event of that watch.
+pub fn event(verb: &str, object: &Value) -> String {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    format!("{kind}\t{{\"type\":\"{verb}\",\"object\":{object}}}")
 }
 
 fn happening(kind: Kind, verb: &str, object: &Value) -> Happening {

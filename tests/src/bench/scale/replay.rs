@@ -4,33 +4,39 @@
 //! held it, from the line to the end of the reconciliation.
 
 use std::{
+    collections::BTreeMap,
+    hash::RandomState,
     io::{self, BufRead as _, Write as _},
     sync::Arc,
     thread,
     time::Instant,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use ferrule_agent::{
     agent::{Agent, Reconciler},
     conntrack,
     dataplane::Kernel,
     metrics::Metrics,
-    source::{Message, Report, Source, manifests::Locations},
+    source::{
+        Message, Report, Source,
+        kubernetes::{mirror::Mirror, object::Line},
+        manifests::Locations,
+    },
     status::Status,
 };
 use ferrule_ruleset::{
     compile::Options,
-    convert::{Conversion, convert},
+    convert::{self, Conversion},
     event::Event,
     links::{Links, ObservedLinks},
-    manifest::node::{Node, Value},
+    manifest::pruned::Keep,
     name::NodeName,
+    resource::Resource,
 };
-use serde_json::Value as Json;
 use tokio::sync::{mpsc, watch};
 
-use super::population::NODE;
+use crate::bench::population::NODE;
 
 /// How many events the source tells at once before it is in sync.
 const PAGE: usize = 500;
@@ -62,6 +68,10 @@ fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> 
     let tell = |source, report| sender.blocking_send(Message { source, report }).context("the loop has ended");
     tell(Source::Links, Report::Events(vec![Event::Links(Links::Observed(ObservedLinks::default()))]))?;
     tell(Source::Links, Report::InSync)?;
+    let mut decoder = Decoder::new();
+    let tiers = ["default", "kube-admin", "kube-baseline"].map(convert::built_in_tier);
+    let tiers = tiers.into_iter().flatten().map(|tier| Event::Upsert(Resource::Tier(tier)));
+    tell(Source::Kubernetes, Report::Events(tiers.collect()))?;
     let mut in_sync = false;
     let mut page = Vec::new();
     for line in io::stdin().lock().lines() {
@@ -73,7 +83,11 @@ fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> 
             tell(Source::Kubernetes, Report::InSync)?;
             in_sync = true;
         } else {
-            page.push(decode(&line)?);
+            page.extend(decoder.decode(&line)?);
+            if in_sync && page.is_empty() {
+                answer(&format!("{:.1}", began.elapsed().as_secs_f64() * 1e6))?;
+                continue;
+            }
             if !in_sync && page.len() < PAGE {
                 continue;
             }
@@ -84,39 +98,49 @@ fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> 
         }
         runtime.block_on(status.wait_for(|status| status.reconciliations > before))?;
         let microseconds = began.elapsed().as_secs_f64() * 1e6;
-        if line == "sync" {
-            println!("ready");
-        } else {
-            println!("{microseconds:.1}");
-        }
-        io::stdout().flush()?;
+        answer(&if line == "sync" { "ready".to_owned() } else { format!("{microseconds:.1}") })?;
     }
     Ok(())
 }
 
-fn decode(line: &str) -> Result<Event> {
-    let mut event: Json = serde_json::from_str(line)?;
-    let node = tree(event["object"].take());
-    let Conversion::Object(converted) = convert(&node, None) else { bail!("not an object: {line}") };
-    Ok(match (event["type"].as_str(), converted.resource) {
-        (Some("DELETED"), _) | (_, None) => Event::Delete(converted.key),
-        (_, Some(resource)) => Event::Upsert(resource),
-    })
+fn answer(text: &str) -> Result<()> {
+    println!("{text}");
+    Ok(io::stdout().flush()?)
 }
 
-fn tree(json: Json) -> Node {
-    let value = match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(value),
-        Json::Number(number) => match number.as_i64() {
-            Some(number) => Value::Integer(number),
-            None => Value::Float(number.as_f64().unwrap_or_default()),
-        },
-        Json::String(text) => Value::String(text.into()),
-        Json::Array(items) => Value::List(items.into_iter().map(tree).collect()),
-        Json::Object(fields) => {
-            Value::Map(fields.into_iter().map(|(name, value)| (name.into(), tree(value))).collect())
+/// What the source remembers, kind by kind.
+#[derive(Debug, Default)]
+struct Decoder {
+    kinds: BTreeMap<&'static str, (Keep, Mirror)>,
+    digests: RandomState,
+}
+
+impl Decoder {
+    fn new() -> Self {
+        let kinds = convert::followed().into_iter();
+        let kinds = kinds.filter_map(|kind| Some((kind.apis.first()?.1, (kind.keep, Mirror::default()))));
+        Self { kinds: kinds.collect(), digests: RandomState::new() }
+    }
+
+    /// The event that a line is; none if it says nothing new.
+    fn decode(&mut self, line: &str) -> Result<Option<Event>> {
+        let (kind, text) = line.split_once('\t').context("a kind and an event")?;
+        let (keep, mirror) = self.kinds.get_mut(kind).context("a kind that is followed")?;
+        let line = Line::read(text.as_bytes(), *keep).map_err(|failure| anyhow!("{failure:?}"))?;
+        let (Line::Present(object) | Line::Deleted(object)) = &line else { bail!("no event of an object") };
+        let key = convert::identity(&object.tree, None).context("an object without identity")?;
+        if matches!(line, Line::Deleted(_)) {
+            return Ok(mirror.forget(&key.place()).then_some(Event::Delete(key)));
         }
-    };
-    Node { line: 0, value }
+        let digest = object.digest(&self.digests);
+        let known = mirror.note_known(&key.place(), digest);
+        if known == Some(false) {
+            return Ok(None);
+        }
+        let Conversion::Object(converted) = convert::convert(&object.tree, None) else { bail!("not an object") };
+        if known.is_none() {
+            mirror.note(converted.key.place(), digest);
+        }
+        Ok(Some(converted.resource.map_or(Event::Delete(key), Event::Upsert)))
+    }
 }
