@@ -47,6 +47,7 @@ use crate::{
 use backoff::{Allowance, Backoff};
 use hygiene::Hygiene;
 use journal::Journal;
+use reconcile::Summary;
 use startup::Startup;
 use trigger::{Cause, Trigger};
 
@@ -82,6 +83,8 @@ pub struct Agent<D> {
     unknown: BTreeMap<Source, BTreeSet<String>>,
     obstacles: BTreeMap<Source, Vec<Obstacle>>,
     trigger: Trigger,
+    /// When the first news came that the kernel does not have.
+    heard_at: Option<Instant>,
     retry_at: Option<Instant>,
     tried_at: Option<Instant>,
     backoff: Backoff,
@@ -116,6 +119,7 @@ impl<D: Dataplane> Agent<D> {
             unknown: BTreeMap::new(),
             obstacles: BTreeMap::new(),
             trigger,
+            heard_at: None,
             retry_at: None,
             tried_at: None,
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
@@ -188,6 +192,7 @@ impl<D: Dataplane> Agent<D> {
         match message.report {
             Report::Events(events) => {
                 self.trigger.add_events(events.len());
+                self.heard_at.get_or_insert_with(Instant::now);
                 self.hasten();
                 events.into_iter().for_each(|event| self.reconciler.apply(event));
             }
@@ -250,6 +255,7 @@ impl<D: Dataplane> Agent<D> {
                 if trigger.is(Cause::ForeignChange) && summary.batches > 0 {
                     self.metrics.repaired();
                 }
+                self.note_latency(&trigger, &summary);
                 let extent = self.reconciler.extent();
                 self.journal.note_success(&trigger, &summary, extent, started.elapsed());
                 self.journal.note_findings(Source::Node, self.reconciler.findings());
@@ -274,6 +280,14 @@ impl<D: Dataplane> Agent<D> {
             }
         }
         self.journal.note_refused(self.reconciler.quarantine().refused());
+    }
+
+    /// How long the news took that this reconciliation was about. At the start nobody waited for them.
+    fn note_latency(&mut self, trigger: &Trigger, summary: &Summary) {
+        let heard_at = self.heard_at.take();
+        if let (Some(heard_at), false, true) = (heard_at, trigger.is(Cause::Start), summary.batches > 0) {
+            self.metrics.enforced(heard_at.elapsed(), summary.newcomers);
+        }
     }
 
     /// Why nothing may be written yet. A policy that the last agent enforced may stand in a file that this one has never been able to read; as long as

@@ -14,10 +14,8 @@ pub fn init(logging: Logging) {
         filter = filter.add_directive(silence);
     }
     // A reader of the log that goes away must not end enforcement: reporting the failed write where nobody reads would be fatal.
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .log_internal_errors(false);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     let installed = match logging.format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

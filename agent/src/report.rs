@@ -149,7 +149,7 @@ impl Reporter {
 
     async fn tell(
         &mut self,
-        enforcement: crate::definition::node_status::Enforcement,
+        enforcement: crate::definition::Enforcement,
         concerns: &std::collections::BTreeSet<Concern>,
         in_step: bool,
     ) -> Result<(), Unreachable> {

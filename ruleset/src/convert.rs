@@ -14,6 +14,7 @@
 //!
 //! Deliberately absent: `http` matches; such rules have their closed stand-ins. Host endpoints that nobody wrote are the resolver's.
 
+mod departing_namespace;
 mod direction;
 pub(crate) mod field;
 mod followed;
@@ -49,6 +50,7 @@ pub(crate) mod tier;
 #[cfg(test)]
 mod tests;
 
+pub use departing_namespace::{departing_namespace, departing_namespace_key};
 pub use followed::{Followed, followed};
 pub use remark::Remark;
 pub use tier::built_in as built_in_tier;

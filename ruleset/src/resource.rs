@@ -116,16 +116,19 @@ impl ResourceKey {
     /// The namespace, if the kind has one, and the name.
     pub fn place(&self) -> (Option<NamespaceName>, Arc<str>) {
         match self {
-            Self::Pod(name) | Self::ServiceAccount(name) | Self::Service(name) | Self::EndpointSlice(name) => {
-                (Some(name.namespace.clone()), Arc::clone(&name.name))
-            }
+            Self::Pod(name)
+            | Self::ServiceAccount(name)
+            | Self::Service(name)
+            | Self::EndpointSlice(name) => (Some(name.namespace.clone()), Arc::clone(&name.name)),
             Self::Policy(key) => (key.namespace.clone(), Arc::clone(&key.name)),
             Self::NetworkSet(key) => (key.namespace.clone(), Arc::clone(&key.name)),
             Self::Namespace(name) => (None, name.as_str().into()),
             Self::Node(name) => (None, name.as_str().into()),
             Self::Tier(name) => (None, name.as_str().into()),
             Self::HostEndpoint(name) => (None, name.as_str().into()),
-            Self::IpPool(name) | Self::ServiceRanges(name) | Self::Configuration(name) => (None, Arc::clone(name)),
+            Self::IpPool(name) | Self::ServiceRanges(name) | Self::Configuration(name) => {
+                (None, Arc::clone(name))
+            }
         }
     }
 

@@ -101,6 +101,21 @@ impl Agent {
         self.check_log()
     }
 
+    /// Holds it (SIGSTOP), as a node without any time for it does.
+    pub fn hold(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on after [`Self::hold`].
+    pub fn release(&self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill(Pid::from_raw(self.child.id().try_into()?), signal)
+            .with_context(|| format!("{signal} to the agent"))
+    }
+
     /// Ends it (SIGTERM) and waits; an error if it does not end well, or if it logged an error.
     pub fn end(self) -> Result<()> {
         self.end_with(&[])
@@ -108,7 +123,7 @@ impl Agent {
 
     /// The same for an agent of which errors are expected: each line at level ERROR has to contain one of these texts.
     pub fn end_with(mut self, expected: &[String]) -> Result<()> {
-        kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGTERM).context("terminate the agent")?;
+        self.signal(Signal::SIGTERM)?;
         let status = self.child.wait().context("wait for the agent")?;
         ensure!(status.success(), "agent of {} ended with {status}:\n{}", self.node, self.log_text()?);
         self.check_log_but(expected)

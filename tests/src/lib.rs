@@ -25,6 +25,7 @@ pub mod bench;
 pub mod call;
 pub mod case;
 pub mod cluster;
+pub mod cluster_rig;
 pub mod compare;
 pub mod compiled;
 pub mod conntrack;

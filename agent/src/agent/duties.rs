@@ -53,8 +53,7 @@ impl<D: Dataplane> Agent<D> {
     /// After a commit: what it calls for.
     pub(super) fn assign_duties(&mut self) {
         self.hygiene.owe(self.reconciler.take_departed());
-        let Some(settings) = &self.settings else { return };
-        if let Some(interfaces) = self.reconciler.take_interfaces() {
+        if let (Some(settings), Some(interfaces)) = (&self.settings, self.reconciler.take_interfaces()) {
             settings.look_at(interfaces);
         }
         if let Some(files) = &self.endpoint_status {

@@ -100,7 +100,7 @@ impl Journal {
     pub fn note_success(&mut self, trigger: &Trigger, summary: &Summary, extent: Extent, total: Duration) {
         self.failures = 0;
         let Extent { endpoints, host_endpoints: _, policies } = extent;
-        let Summary { changes, batches, timings } = summary;
+        let Summary { changes, batches, newcomers: _, timings } = summary;
         let remarkable = *batches > 0 || trigger.is(Cause::Start) || trigger.is(Cause::ForeignChange);
         if !remarkable {
             debug!(%trigger, ?total, "nothing to change");

@@ -1,8 +1,8 @@
 //! One reconciliation: from what is known to what the kernel holds.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
+mod endpoints;
 
-use imbl::{OrdMap, OrdSet};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
     compile::{Compiler, Options},
@@ -18,6 +18,7 @@ use ferrule_ruleset::{
     resource::ResourceKey,
     tenancy::Tenancy,
 };
+use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
@@ -27,12 +28,7 @@ use super::{
     rollback::{Rollback, describe},
     startup::Workloads,
 };
-use crate::{
-    endpoint_status::{EndpointStatus, Endpoints},
-    interface_settings::{Interfaces, SourceSpoofing},
-    metrics::{Metrics, Outcome, Stage},
-    status::Extent,
-};
+use crate::metrics::{Metrics, Outcome, Stage};
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
 const SETBACK_LIMIT: u32 = 2;
@@ -55,12 +51,14 @@ pub struct Reconciler<D> {
     /// The ruleset of that tenancy, once the kernel was in step.
     in_step: Option<Ruleset>,
     departed: BTreeSet<IpAddr>,
+    /// The endpoints that the kernel was last given.
+    given: OrdMap<ObjectName, Arc<Endpoint>>,
     /// The endpoints and links when interfaces were last looked at.
     looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>),
-    /// The node's own addresses, whose connections are never a pod's.
-    own_addresses: BTreeSet<IpAddr>,
     /// The links that exist.
     links: OrdSet<InterfaceName>,
+    /// The node's own addresses, whose connections are never a pod's.
+    own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
@@ -83,6 +81,8 @@ pub struct Summary {
     pub changes: Changes,
     /// How many batches that took.
     pub batches: usize,
+    /// How many pods it made endpoints.
+    pub newcomers: usize,
     /// How long each stage took.
     pub timings: Timings,
 }
@@ -116,9 +116,10 @@ impl<D: Dataplane> Reconciler<D> {
             tenancy: None,
             in_step: None,
             departed: BTreeSet::new(),
-            looked_at: Default::default(),
-            own_addresses: BTreeSet::new(),
+            given: OrdMap::new(),
+            looked_at: (OrdMap::new(), OrdSet::new()),
             links: OrdSet::new(),
+            own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
         }
@@ -198,56 +199,9 @@ impl<D: Dataplane> Reconciler<D> {
         std::mem::take(&mut self.departed)
     }
 
-    /// The interfaces of the endpoints of this node, if endpoints or links may have changed since this was last asked.
-    pub fn take_interfaces(&mut self) -> Option<Interfaces> {
-        let looked_at = (self.policy.endpoints.clone(), self.links.clone());
-        let (endpoints, links) = &self.looked_at;
-        if endpoints.ptr_eq(&looked_at.0) && *links == looked_at.1 {
-            return None;
-        }
-        self.looked_at = looked_at;
-        Some(self.interfaces())
-    }
-
-    fn interfaces(&self) -> Interfaces {
-        let spoofing = |endpoint: &Endpoint| {
-            if endpoint.allowed_sources.is_empty() {
-                SourceSpoofing::Forbidden
-            } else {
-                SourceSpoofing::Allowed
-            }
-        };
-        let endpoints = self.policy.endpoints.values();
-        endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
-    }
-
-    /// The endpoints whose interface exists, leads to their chain in the kernel, and is where the kernel has all of their addresses. A pod whose addresses
-    /// are not known yet is none: what it sends would be dropped.
-    pub fn endpoints_in_force(&self) -> Endpoints {
-        let Some(tenancy) = &self.tenancy else { return Endpoints::new() };
-        let is_tenant = |endpoint: &Endpoint, address: &IpAddr| {
-            tenancy.tenants(address).any(|tenant| tenant.interface == endpoint.interface)
-        };
-        let is_in_force = |endpoint: &&Arc<Endpoint>| {
-            self.links.contains(&endpoint.interface)
-                && !endpoint.addresses.is_empty()
-                && endpoint.addresses.iter().all(|address| is_tenant(endpoint, address))
-        };
-        let status = |endpoint: &Arc<Endpoint>| {
-            (endpoint.pod.clone(), EndpointStatus::new(&endpoint.interface, &endpoint.addresses))
-        };
-        self.policy.endpoints.values().filter(is_in_force).map(status).collect()
-    }
-
     /// What is surprising about the node's own objects as of the last reconciliation.
     pub fn findings(&self) -> Vec<Finding> {
         self.resolver.findings()
-    }
-
-    /// How much is enforced.
-    pub fn extent(&self) -> Extent {
-        let NodePolicy { endpoints, host_endpoints, policies, .. } = &self.policy;
-        Extent { endpoints: endpoints.len(), host_endpoints: host_endpoints.len(), policies: policies.len() }
     }
 
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
@@ -281,7 +235,7 @@ impl<D: Dataplane> Reconciler<D> {
             self.read_tenancy(applied.as_ref()).await;
             let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
             if transaction.is_empty() {
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
@@ -296,7 +250,7 @@ impl<D: Dataplane> Reconciler<D> {
                 if let (Some(rollback), Some(change)) = (&mut self.rollback, change) {
                     rollback.note_commit(applied.as_ref(), &desired, change, Instant::now());
                 }
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             };
             let replaced = applied.is_none();
@@ -364,7 +318,8 @@ impl<D: Dataplane> Reconciler<D> {
         };
     }
 
-    fn succeed(&mut self, desired: Ruleset) {
+    /// The kernel holds this. Returns how many pods are endpoints that were none before.
+    fn succeed(&mut self, desired: Ruleset) -> usize {
         let tenancy = self.tenancy.get_or_insert_default();
         let departed = match &self.in_step {
             Some(before) => tenancy.follow(before, &desired),
@@ -379,6 +334,7 @@ impl<D: Dataplane> Reconciler<D> {
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;
         self.quarantine.settle(Instant::now());
+        self.give()
     }
 }
 

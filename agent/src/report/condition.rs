@@ -26,14 +26,12 @@ use super::{
     clock::Clock,
     concern::{Concern, Reason, Scope, shorten},
     jitter::Jitter,
-    object::Place,
+    object::{POLICY_GROUP, Place},
 };
 use crate::agent::backoff::Allowance;
 
 /// The condition.
 const TYPE: &str = "ferrule.io/Understood";
-/// The group of the kinds that have conditions.
-const GROUP: &str = "policy.networking.k8s.io";
 /// The kinds.
 const KINDS: [(&str, &str, &str); 3] = [
     ("v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies"),
@@ -138,7 +136,8 @@ impl Conditions {
                 continue;
             }
             let place = Place::of(&concern.object);
-            let Some(resource) = place.resources.iter().find(|resource| resource.group == GROUP) else {
+            let Some(resource) = place.resources.iter().find(|resource| resource.group == POLICY_GROUP)
+            else {
                 continue;
             };
             let subject = Subject { kind: resource.kind.clone(), name: place.name.clone() };
@@ -162,8 +161,10 @@ impl Conditions {
     async fn sweep(&mut self, sinks: &mut Sinks) -> Result<(), Unreachable> {
         let now = Instant::now();
         for (version, kind, plural) in KINDS {
-            let resource =
-                ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, version, kind), plural);
+            let resource = ApiResource::from_gvk_with_plural(
+                &GroupVersionKind::gvk(POLICY_GROUP, version, kind),
+                plural,
+            );
             let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
             let objects = match attempt(api.list(&ListParams::default())).await? {
                 Outcome::Done(objects) => objects,

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     agent::{Cut, Remedy},
-    definition::node_status::{Enforcement, NodeFinding, NodeObstacle, NodePolicyStatus},
+    definition::{Enforcement, NodeFinding, NodeObstacle, NodePolicyStatus},
     status::{PATIENCE, Refusal, Status},
 };
 

@@ -1,7 +1,7 @@
 //! Where the objects of the API are that something is to be told about.
 
 use ferrule_ruleset::{
-    policy::{PolicyKey, PolicyKind},
+    policy::PolicyKind,
     resource::{NetworkSetKey, ResourceKey},
 };
 use kube::{
@@ -11,6 +11,9 @@ use kube::{
 
 /// Both forms in which a cluster may serve Calico's kinds.
 const CALICO: &[(&str, &str)] = &[("projectcalico.org", "v3"), ("crd.projectcalico.org", "v1")];
+
+/// The group of the network-policy-api, whose kinds have conditions.
+pub(super) const POLICY_GROUP: &str = "policy.networking.k8s.io";
 
 /// An object by the words of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +29,15 @@ pub(super) struct Place {
 impl Place {
     /// The place of an object.
     pub fn of(key: &ResourceKey) -> Self {
-        let (namespace, name) = names(key);
+        let (namespace, name) = key.place();
         let (versions, kind, plural) = kind(key);
         let resource = |(group, version): &(&str, &str)| {
             ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
         };
         Self {
             resources: versions.iter().map(resource).collect(),
-            namespace: namespace.map(str::to_owned),
-            name: name.to_owned(),
+            namespace: namespace.map(|namespace| namespace.as_str().to_owned()),
+            name: name.as_ref().to_owned(),
         }
     }
 
@@ -75,43 +78,19 @@ fn kind(key: &ResourceKey) -> Kind {
 
 fn policy_kind(kind: PolicyKind) -> Kind {
     match kind {
+        PolicyKind::AdminNetworkPolicy => {
+            (&[(POLICY_GROUP, "v1alpha1")], "AdminNetworkPolicy", "adminnetworkpolicies")
+        }
+        PolicyKind::BaselineAdminNetworkPolicy => {
+            (&[(POLICY_GROUP, "v1alpha1")], "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies")
+        }
+        PolicyKind::ClusterNetworkPolicy => {
+            (&[(POLICY_GROUP, "v1alpha2")], "ClusterNetworkPolicy", "clusternetworkpolicies")
+        }
         PolicyKind::GlobalNetworkPolicy => (CALICO, "GlobalNetworkPolicy", "globalnetworkpolicies"),
         PolicyKind::KubernetesNetworkPolicy => {
             (&[("networking.k8s.io", "v1")], "NetworkPolicy", "networkpolicies")
         }
         PolicyKind::NetworkPolicy => (CALICO, "NetworkPolicy", "networkpolicies"),
-        PolicyKind::AdminNetworkPolicy => {
-            (&[("policy.networking.k8s.io", "v1alpha1")], "AdminNetworkPolicy", "adminnetworkpolicies")
-        }
-        PolicyKind::BaselineAdminNetworkPolicy => (
-            &[("policy.networking.k8s.io", "v1alpha1")],
-            "BaselineAdminNetworkPolicy",
-            "baselineadminnetworkpolicies",
-        ),
-        PolicyKind::ClusterNetworkPolicy => {
-            (&[("policy.networking.k8s.io", "v1alpha2")], "ClusterNetworkPolicy", "clusternetworkpolicies")
-        }
-    }
-}
-
-fn names(key: &ResourceKey) -> (Option<&str>, &str) {
-    match key {
-        ResourceKey::Pod(name)
-        | ResourceKey::ServiceAccount(name)
-        | ResourceKey::Service(name)
-        | ResourceKey::EndpointSlice(name) => (Some(name.namespace.as_str()), &name.name),
-        ResourceKey::Namespace(name) => (None, name.as_str()),
-        ResourceKey::Node(name) => (None, name.as_str()),
-        ResourceKey::Policy(PolicyKey { namespace, name, .. }) => {
-            (namespace.as_ref().map(|namespace| namespace.as_str()), name)
-        }
-        ResourceKey::Tier(name) => (None, name.as_str()),
-        ResourceKey::NetworkSet(NetworkSetKey { namespace, name }) => {
-            (namespace.as_ref().map(|namespace| namespace.as_str()), name)
-        }
-        ResourceKey::HostEndpoint(name) => (None, name.as_str()),
-        ResourceKey::IpPool(name) | ResourceKey::ServiceRanges(name) | ResourceKey::Configuration(name) => {
-            (None, name)
-        }
     }
 }

@@ -9,7 +9,7 @@
 //! | a rule that accepts | nothing |
 //! | a peer of any other rule, or that it has none | a Deny of everything, as the API demands |
 //! | anything else in such a rule, its action included | a Deny with the restrictions that are understood |
-//! | a list of rules | a Deny of everything in its direction |
+//! | a list of rules, or the whole `spec` | a Deny of everything in its direction, or of everything to all pods |
 //! | the subject, the tier, the priority, or a field that is not known | a policy of the widest subject that is left, first of the tier `kube-admin` if it is its place; what accepts is gone, and what passes denies |
 //!
 //! A Pass has to deny there, for it may be what keeps an Accept of a later policy from deciding. What the API forbids and is yet plain, like more rules than it
@@ -27,7 +27,8 @@ use std::collections::BTreeSet;
 
 use super::{
     direction,
-    field::{Field, Fields, Problems},
+    field::{Field, Fields, Problem, Problems},
+    pods::of_pods,
     remark::Remarks,
 };
 use crate::{
@@ -89,24 +90,38 @@ pub(super) fn convert(
     if api == Api::Baseline && *key.name != *BASELINE_NAME {
         let place = metadata.field("name").map_or_else(|| metadata.problem(""), |field| field.problem(""));
         let message = format!("the API admits no other name than {BASELINE_NAME:?}");
-        problems.0.push(super::field::Problem { message, ..place });
+        problems.0.push(Problem { message, ..place });
     }
     let is_readable = object.map("spec").is_ok();
     let spec = problems.map_or_empty(object, "spec");
+    let mut rules = match is_readable {
+        true => Direction::ALL.map(|direction| rule::rules(api, &spec, direction, remarks)),
+        false => return unreadable(key, problems, remarks),
+    };
     problems.0.extend(spec.unknown(&[&["subject", "ingress", "egress"], api.place_fields()].concat()));
     let subject = subject::subject(api, &spec, &mut problems);
     let (tier, order) = place(api, &spec, &mut problems);
-    let mut rules = Direction::ALL.map(|direction| match is_readable {
-        true => rule::rules(api, &spec, direction, remarks),
-        false => vec![rule::everything(0)],
-    });
-    let directions = governed(&spec, is_readable);
+    let directions = governed(&spec);
     if !problems.is_empty() {
         remarks.errors(problems, STAND_IN);
         rules.iter_mut().for_each(close);
     }
     let [ingress, egress] = rules;
     Policy { key, tier, order, stage: Stage::Local, subject, directions, ingress, egress }
+}
+
+/// Of a policy whose `spec` could say anything.
+fn unreadable(key: PolicyKey, problems: Problems, remarks: &mut Remarks) -> Policy {
+    remarks.errors(problems, "the policy denies everything to all pods");
+    let (tier, order) = first();
+    let rules = || vec![rule::everything(0)];
+    let (subject, directions) = (of_pods([]), Direction::ALL.into());
+    Policy { key, tier, order, stage: Stage::Local, subject, directions, ingress: rules(), egress: rules() }
+}
+
+/// The place before all others.
+fn first() -> (TierName, Order) {
+    (TierName::new(ADMIN), Order::new(f64::NEG_INFINITY).unwrap_or_default())
 }
 
 /// Takes away what accepts, and denies what passes.
@@ -128,7 +143,7 @@ fn place(api: Api, spec: &Fields<'_>, problems: &mut Problems) -> (TierName, Ord
     };
     match (tier, order) {
         (Some(tier), Some(order)) => (TierName::new(tier), Order::new(order).unwrap_or_default()),
-        (None, _) | (_, None) => (TierName::new(ADMIN), Order::new(f64::NEG_INFINITY).unwrap_or_default()),
+        (None, _) | (_, None) => first(),
     }
 }
 
@@ -160,10 +175,10 @@ fn priority(spec: &Fields<'_>, problems: &mut Problems) -> Option<i16> {
 }
 
 /// The directions that have rules, or could have.
-fn governed(spec: &Fields<'_>, is_readable: bool) -> BTreeSet<Direction> {
+fn governed(spec: &Fields<'_>) -> BTreeSet<Direction> {
     let governs = |direction: &Direction| {
         let rules = spec.items(direction::rule_list(*direction));
-        !is_readable || rules.map_or(true, |rules| !rules.is_empty())
+        rules.map_or(true, |rules| !rules.is_empty())
     };
     Direction::ALL.into_iter().filter(governs).collect()
 }

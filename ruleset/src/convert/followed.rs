@@ -1,6 +1,6 @@
 //! What whoever follows a cluster has to follow: every kind that takes part, the APIs that serve it, and what of its objects is read.
 //!
-//! Invariant: an object converts to the same as its pruned form, remarks included.
+//! Invariant: an object converts to the same as its pruned form, remarks included, where `apiVersion` and `kind` are told beside it.
 
 use super::kind::{self, Kind};
 use crate::manifest::pruned::Keep;
@@ -40,30 +40,26 @@ const METADATA: (&str, Keep) = (
         ("annotations", ANNOTATIONS),
     ]),
 );
-const API_VERSION: (&str, Keep) = ("apiVersion", Keep::All);
-const KIND: (&str, Keep) = ("kind", Keep::All);
 const CONTAINERS: Keep = Keep::Items(&Keep::Fields(&[("ports", Keep::All)]));
 
 /// What is read of the objects of kinds of which only a little is.
 const NARROW: [(Kind, Keep); 6] = [
     (Kind::Pod, POD),
     (Kind::Namespace, NAMESPACE),
-    (Kind::ServiceAccount, Keep::Fields(&[API_VERSION, KIND, METADATA])),
+    (Kind::ServiceAccount, Keep::Fields(&[METADATA])),
     (Kind::Node, NODE),
     (Kind::Service, SERVICE),
     (Kind::EndpointSlice, ENDPOINT_SLICE),
 ];
 
 /// Of all other kinds everything is read that people write: unknown fields count as not understood, in a spec and beside it.
-const WRITTEN: Keep = Keep::AllBut { dropped: &["status"], fields: &[METADATA] };
+const WRITTEN: Keep = Keep::AllBut { dropped: &["apiVersion", "kind", "status"], fields: &[METADATA] };
 
 fn keep(kind: Kind) -> Keep {
     NARROW.iter().find(|(narrow, _)| *narrow == kind).map_or(WRITTEN, |(_, keep)| *keep)
 }
 
 const POD: Keep = Keep::Fields(&[
-    API_VERSION,
-    KIND,
     METADATA,
     (
         "spec",
@@ -79,19 +75,11 @@ const POD: Keep = Keep::Fields(&[
     ("status", Keep::Fields(&[("phase", Keep::All), ("podIP", Keep::All), ("podIPs", Keep::All)])),
 ]);
 
-const NAMESPACE: Keep = Keep::Fields(&[
-    API_VERSION,
-    KIND,
-    METADATA,
-    ("status", Keep::Fields(&[("phase", Keep::All)])),
-]);
+const NAMESPACE: Keep = Keep::Fields(&[METADATA, ("status", Keep::Fields(&[("phase", Keep::All)]))]);
 
-const NODE: Keep =
-    Keep::Fields(&[API_VERSION, KIND, METADATA, ("status", Keep::Fields(&[("addresses", Keep::All)]))]);
+const NODE: Keep = Keep::Fields(&[METADATA, ("status", Keep::Fields(&[("addresses", Keep::All)]))]);
 
 const SERVICE: Keep = Keep::Fields(&[
-    API_VERSION,
-    KIND,
     METADATA,
     (
         "spec",
@@ -107,8 +95,6 @@ const SERVICE: Keep = Keep::Fields(&[
 ]);
 
 const ENDPOINT_SLICE: Keep = Keep::Fields(&[
-    API_VERSION,
-    KIND,
     METADATA,
     ("addressType", Keep::All),
     ("endpoints", Keep::Items(&Keep::Fields(&[("addresses", Keep::All)]))),

@@ -2,6 +2,7 @@
 
 mod calico_policy;
 mod calico_rule;
+mod cluster_network_policy;
 mod configuration;
 mod endpoint_slice;
 mod extras;

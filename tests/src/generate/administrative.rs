@@ -104,8 +104,9 @@ fn peer(rng: &mut Rng, vocabulary: &mut Vocabulary, kind: Kind, peers: &str) -> 
 fn network(rng: &mut Rng, vocabulary: &mut Vocabulary) -> String {
     let net = entity::net(rng, vocabulary);
     let net = net.as_str().unwrap_or_default();
-    let net =
-        net.parse().unwrap_or_else(|_| net.parse().map_or_else(|_| Default::default(), ipnet::IpNet::from));
+    let net = net.parse().unwrap_or_else(|_| {
+        net.parse::<std::net::IpAddr>().map_or_else(|_| Default::default(), ipnet::IpNet::from)
+    });
     net.trunc().to_string()
 }
 
@@ -159,7 +160,7 @@ fn spoil_rule(rng: &mut Rng, rule: &mut Value, kind: Kind, peers: &str) {
         1 => rule["action"] = "Perhaps".into(),
         2 => rule[peers] = json!([]),
         3 | 4 => {
-            let peer = rng.pick(&[
+            let peer = [
                 json!({}),
                 json!({"unheardOf": {}}),
                 json!({"domainNames": ["*.example.com"]}),
@@ -168,12 +169,13 @@ fn spoil_rule(rng: &mut Rng, rule: &mut Value, kind: Kind, peers: &str) {
                 json!({"networks": ["::ffff:10.0.0.0/104"]}),
                 json!({"namespaces": {}, "pods": {"namespaceSelector": {}, "podSelector": {}}}),
                 json!({"pods": {"namespaceSelector": {}}}),
-            ]);
+            ];
+            let peer = rng.pick(&peer);
             push(rule, peers, peer.clone());
         }
         5 => rule[ports] = json!([]),
         6 | 7 => {
-            let port = rng.pick(&[
+            let port = [
                 json!({}),
                 json!({"icmp": {}}),
                 json!({"tcp": {}}),
@@ -182,7 +184,8 @@ fn spoil_rule(rng: &mut Rng, rule: &mut Value, kind: Kind, peers: &str) {
                 json!({"portNumber": {"port": 0}}),
                 json!({"namedPort": "80"}),
                 json!({"destinationNamedPort": ""}),
-            ]);
+            ];
+            let port = rng.pick(&port);
             push(rule, ports, port.clone());
         }
         8 => push(

@@ -1,6 +1,7 @@
 //! Which of the kinds that take part in policy the cluster serves, and where.
 //!
-//! A group that the server does not name is absent. One that it names and does not answer for is an obstacle: nobody knows what it holds.
+//! A group that the server does not name is absent. One that it names and does not answer for is an obstacle: nobody knows what it holds. A server that is
+//! starting leaves out groups of custom resources, so that nothing is absent before it says that it is ready.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,7 +27,21 @@ pub struct Served {
     pub path: String,
     /// What is read of the objects.
     pub keep: Keep,
+    /// What is asked for.
+    pub form: Form,
 }
+
+/// What the server is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Whole objects.
+    Whole,
+    /// The metadata of objects.
+    Metadata,
+}
+
+/// Where the server says whether it has started.
+const READINESS: &str = "/readyz";
 
 /// What is known about a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +62,35 @@ pub enum Presence {
 /// The resources of one version of a group: their names by kind.
 type Resources = BTreeMap<String, String>;
 
+/// The definitions of custom resources, whose coming and going is a reason to ask again.
+pub fn definitions() -> Served {
+    let keep =
+        Keep::Fields(&[("metadata", Keep::Fields(&[("name", Keep::All), ("resourceVersion", Keep::All)]))]);
+    let form = Form::Metadata;
+    let served =
+        served("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", keep);
+    Served { form, ..served }
+}
+
+/// Whether the server says that it has started as a whole. Before that it may not know of custom resources yet.
+async fn readiness(client: &Client) -> Result<(), Failure> {
+    let Ok(request) = http::Request::get(READINESS).body(Vec::new()) else { return Ok(()) };
+    match asked(client.request_text(request)).await {
+        Ok(_) => Ok(()),
+        // Who may not ask cannot know.
+        Err(Failure::Refused { code: 403 | 404, .. }) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Asks for every kind, in order. An error is about the server as a whole.
 pub async fn discover(client: &Client, kinds: &[Followed]) -> Result<Vec<Presence>, Failure> {
+    let readiness = readiness(client).await;
+    if let Err(failure) = &readiness
+        && failure.is_of_server()
+    {
+        return Err(failure.clone());
+    }
     let groups = asked(client.list_api_groups()).await?;
     let versions: Vec<&str> = groups
         .groups
@@ -68,7 +110,14 @@ pub async fn discover(client: &Client, kinds: &[Followed]) -> Result<Vec<Presenc
             known.insert(api_version, answer);
         }
     }
-    Ok(kinds.iter().map(|kind| presence(kind, &known)).collect())
+    let presences = kinds.iter().map(|kind| match (presence(kind, &known), &readiness) {
+        (Presence::Absent, Err(failure)) => Presence::Unknown {
+            subject: "the readiness of the API server".to_owned(),
+            failure: failure.clone(),
+        },
+        (presence, _) => presence,
+    });
+    Ok(presences.collect())
 }
 
 async fn resources(client: &Client, api_version: &str) -> Result<Resources, Failure> {
@@ -83,7 +132,8 @@ async fn resources(client: &Client, api_version: &str) -> Result<Resources, Fail
         Err(failure) if failure.is_not_found() => return Ok(Resources::new()),
         Err(failure) => return Err(failure),
     };
-    let can_be_followed = |verbs: &[String]| ["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v == verb));
+    let can_be_followed =
+        |verbs: &[String]| ["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v == verb));
     let followed = list.resources.into_iter().filter(|resource| {
         // Subresources such as `pods/status` have the kind of the object too.
         !resource.name.contains('/') && can_be_followed(&resource.verbs)
@@ -121,5 +171,5 @@ fn served(api_version: &'static str, kind: &'static str, plural: &str, keep: Kee
         Some((group, _)) => (format!("/apis/{api_version}/{plural}"), format!("{plural}.{group}")),
         None => (format!("/api/{api_version}/{plural}"), plural.to_owned()),
     };
-    Served { api_version, kind, resource, path, keep }
+    Served { api_version, kind, resource, path, keep, form: Form::Whole }
 }

@@ -54,6 +54,11 @@ impl Mirror {
         was_known
     }
 
+    /// Whether an object of this namespace is known.
+    pub fn has_any_in(&self, namespace: &NamespaceName) -> bool {
+        self.scopes.contains_key(&Some(namespace.clone()))
+    }
+
     /// A list begins.
     pub fn begin_list(&mut self) {
         // A list that was broken off leaves entries of both kinds; all are to be seen anew.

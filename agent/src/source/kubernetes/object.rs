@@ -1,6 +1,11 @@
 //! What a watch and a list say, read straight into pruned trees.
 
-use std::{fmt, hash::{BuildHasher, Hash, Hasher, RandomState}, mem};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{BuildHasher as _, Hash as _, Hasher, RandomState},
+    mem,
+};
 
 use ferrule_ruleset::manifest::{
     node::{Node, Value},
@@ -93,19 +98,17 @@ impl Page {
 
 impl Object {
     fn new(mut tree: Node) -> Self {
-        let [version, uid] = match &mut tree.value {
-            Value::Map(fields) => match fields.get_mut("metadata").map(|metadata| &mut metadata.value) {
-                Some(Value::Map(metadata)) => {
-                    metadata.remove("managedFields");
-                    ["resourceVersion", "uid"].map(|name| match metadata.remove(name).map(|node| node.value) {
-                        Some(Value::String(text)) => text,
-                        Some(_) | None => Box::default(),
-                    })
-                }
-                Some(_) | None => <[Box<str>; 2]>::default(),
-            },
-            _ => <[Box<str>; 2]>::default(),
+        let mut take = |name| match metadata_of(&mut tree)?.remove(name)?.value {
+            Value::String(text) => Some(text),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::List(_)
+            | Value::Map(_) => None,
         };
+        let version = take("resourceVersion").unwrap_or_default();
+        let uid = take("uid").unwrap_or_default();
         Self { tree, version, uid }
     }
 
@@ -144,6 +147,12 @@ fn hash(value: &Value, hasher: &mut impl Hasher) {
     }
 }
 
+fn metadata_of(tree: &mut Node) -> Option<&mut BTreeMap<Box<str>, Node>> {
+    let Value::Map(fields) = &mut tree.value else { return None };
+    let Value::Map(metadata) = &mut fields.get_mut("metadata")?.value else { return None };
+    Some(metadata)
+}
+
 /// A field of a map.
 pub fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     if let Value::Map(fields) = &node.value { fields.get(name) } else { None }
@@ -154,7 +163,8 @@ pub fn text<'a>(node: &'a Node, name: &str) -> Option<&'a str> {
     if let Value::String(text) = &field(node, name)?.value { Some(text) } else { None }
 }
 
-fn read<'de, S: DeserializeSeed<'de>>(text: &'de [u8], seed: S) -> Result<S::Value, Failure> {
+/// Reads JSON by a seed.
+pub fn read<'de, S: DeserializeSeed<'de>>(text: &'de [u8], seed: S) -> Result<S::Value, Failure> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = seed.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     value.map_err(|error| {

@@ -68,9 +68,9 @@ impl Standing {
         self.parts.remove(subject);
     }
 
-    /// The server answered. Whether it had not before.
-    pub fn note_answer(&mut self) -> bool {
-        self.server.take().is_some()
+    /// The server answered.
+    pub fn note_answer(&mut self) {
+        self.server = None;
     }
 
     /// Since when the server as a whole cannot be used.
@@ -78,10 +78,15 @@ impl Standing {
         self.server.as_ref().map(|trouble| trouble.since)
     }
 
+    /// Whether something that began then has lasted for more than a moment.
+    pub fn is_lasting(since: Instant, now: Instant) -> bool {
+        since + MOMENT <= now
+    }
+
     /// What is to be told, if it differs from what was told last.
     pub fn news(&mut self, now: Instant) -> Option<Vec<Obstacle>> {
         let lasting = |(subject, trouble): (&str, &Trouble)| {
-            (trouble.since + MOMENT <= now).then(|| Obstacle {
+            Self::is_lasting(trouble.since, now).then(|| Obstacle {
                 subject: subject.to_owned(),
                 since: trouble.since,
                 reason: trouble.reason.clone(),
@@ -108,11 +113,8 @@ impl Standing {
 
 /// Another reason replaces the first one at once while that has not been told, and then at a low rate.
 fn note(trouble: &mut Option<Trouble>, reason: &str, now: Instant) {
-    let trouble = trouble.get_or_insert_with(|| Trouble {
-        since: now,
-        reason: reason.to_owned(),
-        reason_since: now,
-    });
+    let trouble =
+        trouble.get_or_insert_with(|| Trouble { since: now, reason: reason.to_owned(), reason_since: now });
     let is_fresh = trouble.since + MOMENT > now;
     if trouble.reason != reason && (is_fresh || trouble.reason_since + NEW_REASON <= now) {
         trouble.reason = reason.to_owned();

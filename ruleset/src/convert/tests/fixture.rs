@@ -74,6 +74,18 @@ pub(super) fn knp(spec: &str) -> (Policy, Vec<String>) {
     ))
 }
 
+/// A policy of `policy.networking.k8s.io` with this kind, version, name and spec; of its findings those that are errors.
+pub(super) fn administrative(kind: &str, version: &str, name: &str, spec: &str) -> (Policy, Vec<String>) {
+    policy(&format!(
+        "apiVersion: policy.networking.k8s.io/{version}\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+    ))
+}
+
+/// A ClusterNetworkPolicy with this spec.
+pub(super) fn cnp(spec: &str) -> (Policy, Vec<String>) {
+    administrative("ClusterNetworkPolicy", "v1alpha2", "p", spec)
+}
+
 /// Rules, each as `index Action traffic | source | destination`; `-` where nothing is asked.
 pub(super) fn rules(rules: &[Rule]) -> Vec<String> {
     rules.iter().map(rule).collect()
@@ -108,6 +120,7 @@ fn entity(entity: &Entity) -> String {
     parts.extend(entity.nets.iter().map(ToString::to_string));
     parts.extend(entity.not_nets.iter().map(|net| format!("!{net}")));
     parts.extend(entity.selector.iter().map(|selector| format!("<{selector}>")));
+    parts.extend(entity.nodes.iter().map(|selector| format!("nodes<{selector}>")));
     parts.extend(entity.not_selector.iter().map(|selector| format!("!<{selector}>")));
     parts.extend(entity.ports.iter().map(port));
     parts.extend(entity.not_ports.iter().map(|value| format!("!{}", port(value))));

@@ -25,7 +25,7 @@ fn kinds_of_policy_apis_that_have_no_effect_are_reported() {
         ("networking.k8s.io/v1", "NetworkPolcy"),
         ("networking.k8s.io/v1", "networkPolicy"),
         ("projectcalico.org/v3", "HostEndpiont"),
-        ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
+        ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolcy"),
         ("v1", "pod"),
     ] {
         let text = format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: p}}\n");

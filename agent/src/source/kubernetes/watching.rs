@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    discovery::Served,
+    discovery::{Form, Served},
     failure::Failure,
     object::{Line, Object, Page},
     pause::Pause,
@@ -37,6 +37,9 @@ const WATCH_SECONDS: (u32, u32) = (240, 50);
 const WATCH_MARGIN: Duration = Duration::from_secs(10);
 /// A watch that ends sooner than this counts as a failure.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+/// How metadata is asked for where objects come one by one, and where they come as a list.
+const OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const LIST_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// Objects in a page.
 const PAGE: u32 = 500;
 
@@ -85,8 +88,16 @@ pub async fn follow<K: Clone>(
     client: watch::Receiver<Client>,
     outbox: mpsc::Sender<(K, News)>,
 ) {
-    let mut follower =
-        Follower { kind, request: kube::core::Request::new(served.path.clone()), served, client, outbox, version: None, pages: false, pause: Pause::new() };
+    let mut follower = Follower {
+        kind,
+        request: kube::core::Request::new(served.path.clone()),
+        served,
+        client,
+        outbox,
+        version: None,
+        pages: false,
+        pause: Pause::new(),
+    };
     loop {
         match follower.round().await {
             Ok(()) => {}
@@ -137,6 +148,19 @@ impl<K: Clone> Follower<K> {
         self.outbox.send((self.kind.clone(), news)).await.map_err(|_| NobodyListens)
     }
 
+    /// A request in the form that is wanted.
+    fn addressed<T>(
+        &self,
+        request: Result<http::Request<T>, kube::core::request::Error>,
+        metadata: &'static str,
+    ) -> Result<http::Request<T>, Failure> {
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        if self.served.form == Form::Metadata {
+            request.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static(metadata));
+        }
+        Ok(request)
+    }
+
     fn client(&mut self) -> Client {
         self.client.borrow_and_update().clone()
     }
@@ -153,8 +177,9 @@ impl<K: Clone> Follower<K> {
     async fn list_by_watch(&mut self) -> Result<(), End> {
         let parameters = self.parameters();
         let request = self.request.watch(&WatchParams { send_initial_events: true, ..parameters }, "");
+        let request = self.addressed(request, OBJECT_METADATA)?;
         let client = self.client();
-        let answer = client.request_stream(request.map_err(kube::Error::BuildRequest)?);
+        let answer = client.request_stream(request);
         let mut lines = Lines::new(timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)??);
         self.tell(News::ListBegan).await?;
         loop {
@@ -179,7 +204,7 @@ impl<K: Clone> Follower<K> {
         let client = self.client();
         let mut has_begun = false;
         loop {
-            let request = self.request.list(&parameters).map_err(kube::Error::BuildRequest)?;
+            let request = self.addressed(self.request.list(&parameters), LIST_METADATA)?;
             let answer = timeout(PATIENCE, client.request_text(request));
             let page = Page::read(answer.await.map_err(|_| Failure::Silent)??.as_bytes(), self.served.keep)?;
             if !has_begun {
@@ -205,7 +230,7 @@ impl<K: Clone> Follower<K> {
     /// A watch that goes on from a version.
     async fn watch_on(&mut self, version: &str) -> Result<(), End> {
         let parameters = self.parameters();
-        let request = self.request.watch(&parameters, version).map_err(kube::Error::BuildRequest)?;
+        let request = self.addressed(self.request.watch(&parameters, version), OBJECT_METADATA)?;
         let client = self.client();
         let answer = client.request_stream(request);
         let lines = Lines::new(timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)??);
@@ -217,22 +242,28 @@ impl<K: Clone> Follower<K> {
         let began = Instant::now();
         let silence = Duration::from_secs(u64::from(WATCH_SECONDS.0 + WATCH_SECONDS.1)) + WATCH_MARGIN;
         loop {
-            let Some(line) = lines.next(silence).await? else {
+            let line = tokio::select! {
+                line = lines.next(silence) => line?,
+                // Another client, or reason to doubt that this connection still stands.
+                changed = self.client.changed() => match changed {
+                    Ok(()) => return Ok(()),
+                    Err(_) => return Err(End::NobodyListens),
+                },
+            };
+            let Some(line) = line else {
                 return if began.elapsed() < SHORTEST_WATCH { Err(ended_early().into()) } else { Ok(()) };
             };
             let (version, news) = match Line::read(line, self.served.keep)? {
-                Line::Present(object) => (object.version.clone(), Some(News::Present(object))),
-                Line::Deleted(object) => (object.version.clone(), Some(News::Deleted(object))),
-                Line::Bookmark { version, .. } => (version, None),
+                Line::Present(object) => (object.version.clone(), News::Present(object)),
+                Line::Deleted(object) => (object.version.clone(), News::Deleted(object)),
+                Line::Bookmark { version, .. } => (version, News::Alive),
                 Line::Failed(failure) => return Err(failure.into()),
             };
             if !version.is_empty() {
                 self.version = Some(version);
             }
             self.pause.reset();
-            if let Some(news) = news {
-                self.tell(news).await?;
-            }
+            self.tell(news).await?;
         }
     }
 
