@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -12,6 +13,7 @@ use std::{
 use ferrule_tests::{
     api_server::definitions::{self, install},
     cluster_rig::ClusterRig,
+    objects::from_yaml,
 };
 use serde_json::{Value, json};
 
@@ -34,10 +36,9 @@ fn policy(selector: &str) -> String {
 /// Two nodes in a cluster that knows Calico's kinds and ours.
 fn rig(label: &str) -> ClusterRig {
     let mut rig = ClusterRig::wire(label, OBJECTS, &[]).unwrap();
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/crds");
-    let is_ours = |definition: &Value| definition["spec"]["group"] == "ferrule.io";
-    let ours: Vec<Value> = definitions::of_folder(&ours).unwrap().into_iter().filter(is_ours).collect();
-    assert_eq!(ours.len(), 1);
+    let ours =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/base/nodepolicystatuses.ferrule.io.yaml");
+    let ours = from_yaml(&fs::read_to_string(ours).unwrap()).unwrap();
     install(rig.client(), &ours).unwrap();
     install(rig.client(), &definitions::calico()).unwrap();
     rig.start_agents().unwrap();
