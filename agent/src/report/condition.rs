@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
     Api, Client,
     api::{ListParams, Patch, PatchParams},
@@ -212,7 +213,7 @@ impl Conditions {
             }
         };
         sinks.open(READ);
-        let written = match patch(&object, &verdict, clock.time(now)) {
+        let written = match patch(&object, &verdict, &clock.time(now)) {
             None => Outcome::Done(()),
             Some(patch) => {
                 let parameters =
@@ -242,11 +243,7 @@ impl Conditions {
 }
 
 /// The change that makes an object say this; none if it does.
-fn patch(
-    object: &DynamicObject,
-    verdict: &Verdict,
-    now: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time,
-) -> Option<Value> {
+fn patch(object: &DynamicObject, verdict: &Verdict, now: &Time) -> Option<Value> {
     let mut conditions = conditions(object);
     let place = conditions.iter().position(|one| one["type"] == TYPE);
     let known = place.map(|place| conditions.remove(place));

@@ -311,7 +311,8 @@ async fn the_node_is_ready_where_readiness_says_so() {
     let refusal = Refusal { policy: policy("web"), location: None, reason: "EINVAL".to_owned() };
     let cut = |remedy| Cut { change: "rule".to_owned(), since: now, remedy };
     let obstacle = Obstacle { subject: "pods".to_owned(), since: now, reason: "forbidden".to_owned() };
-    let changes: [(&str, &dyn Fn(&mut Status)); 7] = [
+    type Change<'a> = &'a dyn Fn(&mut Status);
+    let changes: [(&str, Change<'_>); 7] = [
         ("InStep", &|_| {}),
         ("NotRead", &|status| status.awaited.extend([Source::Links])),
         ("KernelBehind", &|status| status.failure = Some("busy".to_owned())),
