@@ -4,13 +4,16 @@
 
 mod departure;
 mod discovery;
+mod errands;
 mod failure;
 #[cfg(test)]
 mod fake;
 mod hub;
 mod inquiry;
 mod intake;
+mod lines;
 mod mirror;
+mod namespaces;
 mod object;
 mod outbox;
 mod pause;

@@ -62,6 +62,7 @@ impl From<kube::Error> for Failure {
             kube::Error::Api(status) => Self::Refused { code: status.code, message: status.message },
             kube::Error::SerdeError(error) => Self::Unintelligible(error.to_string()),
             kube::Error::FromUtf8(error) => Self::Unintelligible(error.to_string()),
+            kube::Error::Service(error) => Self::Unreachable(chain(&*error)),
             other => Self::Unreachable(chain(&other)),
         }
     }
