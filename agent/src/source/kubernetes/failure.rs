@@ -58,13 +58,16 @@ impl Failure {
 
 impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => Self::Refused { code: status.code, message: status.message },
-            kube::Error::SerdeError(error) => Self::Unintelligible(error.to_string()),
-            kube::Error::FromUtf8(error) => Self::Unintelligible(error.to_string()),
-            kube::Error::Service(error) => Self::Unreachable(chain(&*error)),
-            other => Self::Unreachable(chain(&other)),
+        if let kube::Error::Api(status) = error {
+            return Self::Refused { code: status.code, message: status.message };
         }
+        if let kube::Error::Service(error) = &error {
+            return Self::Unreachable(chain(&**error));
+        }
+        if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
+            return Self::Unintelligible(chain(&error));
+        }
+        Self::Unreachable(chain(&error))
     }
 }
 

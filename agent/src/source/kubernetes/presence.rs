@@ -91,7 +91,7 @@ impl Hub {
         match presence {
             Presence::Unknown { subject, failure } => {
                 self.set_unknown(index, Some(&subject));
-                self.standing.note_trouble(&subject, failure.text(&subject), now);
+                self.standing.note_trouble(&subject, &failure.text(&subject), now);
                 Clarity::Unclear
             }
             Presence::Absent if kind.following.is_some() && !was_missing => {

@@ -54,19 +54,19 @@ impl Standing {
         } else {
             self.note_answer(now);
         }
-        self.note_trouble(subject, reason, now);
+        self.note_trouble(subject, &reason, now);
     }
 
     /// A part is not followed, for this reason.
-    pub fn note_trouble(&mut self, subject: &str, reason: String, now: Instant) {
+    pub fn note_trouble(&mut self, subject: &str, reason: &str, now: Instant) {
         let mut trouble = self.parts.remove(subject);
-        note(&mut trouble, &reason, now);
+        note(&mut trouble, reason, now);
         self.parts.extend(trouble.map(|trouble| (subject.to_owned(), trouble)));
     }
 
     /// A part is being listed.
     pub fn note_listing(&mut self, subject: &str, now: Instant) {
-        self.note_trouble(subject, "it is being listed".to_owned(), now);
+        self.note_trouble(subject, "it is being listed", now);
         if let Some(trouble) = self.parts.get_mut(subject) {
             trouble.told_from = now + WHILE;
         }

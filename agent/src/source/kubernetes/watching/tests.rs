@@ -30,9 +30,11 @@ async fn heard(fake: &Fake, count: usize) -> Vec<String> {
             News::Deleted(object) => format!("-{}", object.metadata("name").unwrap()),
             News::ListEnded(_) => "end".to_owned(),
             News::Alive(_) => "alive".to_owned(),
-            News::Failed(failure) => match failure {
+            News::Failed(failure) => match &failure {
                 Failure::Refused { code, message } => format!("{code} {}", message.trim()),
-                other => format!("{other:?}"),
+                Failure::Unreachable(_) | Failure::Unintelligible(_) | Failure::Silent => {
+                    format!("{failure:?}")
+                }
             },
         });
     }
