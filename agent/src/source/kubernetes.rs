@@ -5,16 +5,16 @@
 mod departure;
 mod discovery;
 mod errands;
-mod failure;
+pub mod failure;
 #[cfg(test)]
 mod fake;
 mod hub;
 mod inquiry;
 mod intake;
 mod lines;
-mod mirror;
+pub mod mirror;
 mod namespaces;
-mod object;
+pub mod object;
 mod outbox;
 mod pause;
 mod presence;
