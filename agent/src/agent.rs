@@ -6,7 +6,7 @@
 //! * A failure leaves the kernel as it is, is tried again with growing pauses, and shows in the status. A foreign change is undone at once.
 //! * The loop's log says one line per reconciliation that changed something or failed.
 
-mod backoff;
+pub(crate) mod backoff;
 mod changes;
 mod dataplane;
 mod duties;
@@ -34,9 +34,10 @@ pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 pub use rollback::{Cut, Remedy, Rollback, Sighting};
-pub use startup::StartupProtection;
+pub use startup::{Guard, StartupProtection};
 
 use crate::{
+    endpoint_status::EndpointStatusFiles,
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
@@ -46,6 +47,8 @@ use crate::{
 use backoff::{Allowance, Backoff};
 use hygiene::Hygiene;
 use journal::Journal;
+use reconcile::Summary;
+use startup::Startup;
 use trigger::{Cause, Trigger};
 
 /// How often the loop gives a sign of life although nothing happens.
@@ -76,15 +79,19 @@ pub struct Agent<D> {
     reconciler: Reconciler<D>,
     inbox: mpsc::Receiver<Message>,
     awaited: BTreeSet<Source>,
+    startup: Startup,
     unknown: BTreeMap<Source, BTreeSet<String>>,
     obstacles: BTreeMap<Source, Vec<Obstacle>>,
     trigger: Trigger,
+    /// When the first news came that the kernel does not have.
+    heard_at: Option<Instant>,
     retry_at: Option<Instant>,
     tried_at: Option<Instant>,
     backoff: Backoff,
     repairs: Allowance,
     hygiene: Hygiene,
     settings: Option<InterfaceSettings>,
+    endpoint_status: Option<EndpointStatusFiles>,
     reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
@@ -108,15 +115,18 @@ impl<D: Dataplane> Agent<D> {
             reconciler,
             inbox,
             awaited,
+            startup: Startup::default(),
             unknown: BTreeMap::new(),
             obstacles: BTreeMap::new(),
             trigger,
+            heard_at: None,
             retry_at: None,
             tried_at: None,
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
             settings: None,
+            endpoint_status: None,
             reachability: None,
             journal: Journal::new(locations),
             status,
@@ -126,9 +136,11 @@ impl<D: Dataplane> Agent<D> {
 
     /// Works until something is wrong with the agent itself.
     pub async fn run(mut self) -> Result<std::convert::Infallible, AgentError> {
+        self.protect().await;
         loop {
             self.wait().await?;
             self.gather();
+            self.protect().await;
             self.publish();
             if self.is_due(Instant::now()) {
                 self.reconcile().await;
@@ -142,6 +154,7 @@ impl<D: Dataplane> Agent<D> {
         let now = Instant::now();
         let alarms = [
             self.retry_at,
+            self.startup.retry_at(),
             self.reconciler.quarantine().retry_at(),
             self.hygiene.retry_at(),
             self.reconciler.rollback().and_then(Rollback::alarm),
@@ -157,6 +170,7 @@ impl<D: Dataplane> Agent<D> {
             outcome = self.hygiene.outcome() => self.take_outcome(outcome),
             sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
             report = duties::report(&mut self.settings) => self.take_report(report),
+            report = duties::endpoint_status(&mut self.endpoint_status) => self.take_endpoint_status(report),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -178,6 +192,7 @@ impl<D: Dataplane> Agent<D> {
         match message.report {
             Report::Events(events) => {
                 self.trigger.add_events(events.len());
+                self.heard_at.get_or_insert_with(Instant::now);
                 self.hasten();
                 events.into_iter().for_each(|event| self.reconciler.apply(event));
             }
@@ -200,6 +215,7 @@ impl<D: Dataplane> Agent<D> {
     fn note_foreign_change(&mut self, now: Instant) {
         self.reconciler.distrust_kernel();
         if self.trigger.is(Cause::Start) {
+            self.startup.distrust();
             return;
         }
         self.trigger.add(Cause::ForeignChange);
@@ -239,12 +255,18 @@ impl<D: Dataplane> Agent<D> {
                 if trigger.is(Cause::ForeignChange) && summary.batches > 0 {
                     self.metrics.repaired();
                 }
-                self.journal.note_success(&trigger, &summary, self.reconciler.extent(), started.elapsed());
+                self.note_latency(&trigger, &summary);
+                let extent = self.reconciler.extent();
+                self.journal.note_success(&trigger, &summary, extent, started.elapsed());
                 self.journal.note_findings(Source::Node, self.reconciler.findings());
                 self.backoff.reset();
                 self.assign_duties();
                 self.status.send_modify(|status| {
                     status.reconciliations += 1;
+                    status.extent = extent;
+                    if summary.batches > 0 {
+                        status.changed_at = Some(Instant::now());
+                    }
                     status.failure = None;
                     status.behind_since = None;
                 });
@@ -260,12 +282,21 @@ impl<D: Dataplane> Agent<D> {
         self.journal.note_refused(self.reconciler.quarantine().refused());
     }
 
+    /// How long the news took that this reconciliation was about. At the start nobody waited for them.
+    fn note_latency(&mut self, trigger: &Trigger, summary: &Summary) {
+        let heard_at = self.heard_at.take();
+        if let (Some(heard_at), false, true) = (heard_at, trigger.is(Cause::Start), summary.batches > 0) {
+            self.metrics.enforced(heard_at.elapsed(), summary.newcomers);
+        }
+    }
+
     /// Why nothing may be written yet. A policy that the last agent enforced may stand in a file that this one has never been able to read; as long as
     /// the kernel enforces something, that is left alone until the file can be read or is gone. Where it enforces nothing, what can be read is enforced.
     async fn hold(&mut self) -> Option<CommitError> {
         let files: Vec<&str> = self.unknown.values().flatten().map(String::as_str).collect();
-        if files.is_empty() || !self.trigger.is(Cause::Start) || !self.reconciler.is_kernel_enforcing().await
-        {
+        let is_idle =
+            files.is_empty() || !self.trigger.is(Cause::Start) || self.startup.guard() == Guard::Closed;
+        if is_idle || !self.reconciler.is_kernel_enforcing().await {
             return None;
         }
         let reason = "cannot be read, and policies enforced since before the start may stand there; nothing is changed until it can be read or is gone";
@@ -278,10 +309,12 @@ impl<D: Dataplane> Agent<D> {
         let pending = !self.trigger.is_empty();
         let journal = &self.journal;
         let awaited = &self.awaited;
+        let guard = self.startup.guard();
         let cut = self.reconciler.rollback().and_then(Rollback::cut);
         self.status.send_modify(|status| {
             status.alive_at = now;
             status.awaited.clone_from(awaited);
+            status.guard = guard;
             if pending {
                 status.behind_since.get_or_insert(now);
             }

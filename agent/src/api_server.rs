@@ -49,7 +49,9 @@ pub enum AccessError {
 impl Access {
     /// Reads the credentials and makes a client of them. Nothing is sent.
     pub async fn connect(&self) -> Result<Connection, AccessError> {
-        let config = self.config().await?;
+        let mut config = self.config().await?;
+        // The library would try for minutes and say nothing meanwhile. Whoever asks decides how often, and reports what fails.
+        config.default_retry = false;
         let address = address(&config);
         let client = Client::try_from(config).map_err(|source| AccessError::Client(Box::new(source)))?;
         Ok(Connection { client, address })

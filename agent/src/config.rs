@@ -105,7 +105,7 @@ impl fmt::Display for Input {
 /// When a change is taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollbackSettings {
-    /// The source of policy: `host:port`, at least one.
+    /// Addresses of the source of policy, `host:port`. The API server's own is added where policy comes from one.
     pub targets: Vec<String>,
     /// After how long without an answer of any of them.
     pub after: Duration,
@@ -225,7 +225,11 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
             .metrics_address
             .map(|text| address("metrics-address", &text))
             .transpose()?,
-        rollback: rollback(settings.rollback_probe.unwrap_or_default(), settings.rollback_after.as_deref())?,
+        rollback: rollback(
+            settings.rollback_probe.unwrap_or_default(),
+            settings.rollback_after.as_deref(),
+            settings.kubernetes == Some(true),
+        )?,
     })
 }
 
@@ -281,7 +285,12 @@ fn failsafes(setting: &'static str, ports: &[String]) -> Result<Vec<Failsafe>, C
     }
 }
 
-fn rollback(targets: Vec<String>, after: Option<&str>) -> Result<Option<RollbackSettings>, ConfigError> {
+/// Where policy comes from an API server, its address is known without being named.
+fn rollback(
+    targets: Vec<String>,
+    after: Option<&str>,
+    has_api_server: bool,
+) -> Result<Option<RollbackSettings>, ConfigError> {
     let is_target = |target: &str| {
         target.rsplit_once(':').is_some_and(|(host, port)| {
             !host.is_empty() && (!host.contains(':') || host.starts_with('[')) && port.parse::<u16>().is_ok()
@@ -302,7 +311,7 @@ fn rollback(targets: Vec<String>, after: Option<&str>) -> Result<Option<Rollback
         value: after.to_owned(),
         reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
     })?;
-    let wanted = !targets.is_empty() && !after.is_zero();
+    let wanted = (has_api_server || !targets.is_empty()) && !after.is_zero();
     Ok(wanted.then_some(RollbackSettings { targets, after }))
 }
 

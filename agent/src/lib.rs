@@ -3,7 +3,9 @@
 //! ```text
 //! source::manifests or source::kubernetes ─┐
 //! source::links ───────────────────────────┴─Message→ agent::Agent ─Transaction→ agent::Dataplane (kernel thread)
-//!                                   └─ Status → health     └─ Metrics → health
+//!                                   ├─ Status → health     └─ Metrics → health
+//!                                   ├─ Status → report (Events, conditions and the node's object, for people)
+//!                                   └─ Endpoints → endpoint_status (files for CNI plug-ins)
 //! ```
 //!
 //! Architecture invariants:
@@ -17,11 +19,14 @@ pub mod api_server;
 pub mod config;
 pub mod conntrack;
 pub mod dataplane;
+pub mod definition;
+pub mod endpoint_status;
 pub mod health;
 pub mod interface_settings;
 pub mod logging;
 pub mod metrics;
 pub mod netlink;
 pub mod reachability;
+pub mod report;
 pub mod source;
 pub mod status;

@@ -8,10 +8,11 @@ use ferrule_agent::{
     config::{Config, ConfigError, Input, Task},
     conntrack,
     dataplane::Kernel,
+    endpoint_status,
     health::{Pages, Responder},
     interface_settings, logging,
     metrics::Metrics,
-    reachability,
+    reachability, report,
     source::{Ended, Message, Source, kubernetes, links, manifests, manifests::Locations},
     status::Status,
 };
@@ -78,20 +79,26 @@ async fn run(config: Config) -> anyhow::Result<()> {
 
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);
-    let (locations, mut policy) = start_input(&config.input, sender.clone())?;
+    let Started { locations, address, ended: mut policy } = start_input(&config.input, sender.clone())?;
+    if let Input::Kubernetes(access) = &config.input {
+        report::start(access.clone(), config.node.clone(), status.subscribe(), sender.clone())?;
+    }
     let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
     let settings = interface_settings::start(
         config.interface_settings,
         config.ip_forwarding,
         config.options.prefixes.clone(),
     )?;
+    let endpoint_status = config.endpoint_status.as_deref().map(endpoint_status::start).transpose()?;
     let reconciler = Reconciler::new(config.node, config.options, kernel, Arc::clone(&metrics));
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
-        .with_interface_settings(settings);
+        .with_startup_protection(config.startup_protection)
+        .with_interface_settings(settings)
+        .with_endpoint_status(endpoint_status);
     if let Some(rollback) = config.rollback {
-        agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets));
+        agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets, address));
     }
 
     tokio::select! {
@@ -112,10 +119,24 @@ fn source(input: &Input) -> Source {
     }
 }
 
-fn start_input(input: &Input, sender: mpsc::Sender<Message>) -> anyhow::Result<(Locations, Ended)> {
+/// The source of policy, at work.
+struct Started {
+    locations: Locations,
+    /// Where it can be looked for, if that is known.
+    address: watch::Receiver<Option<String>>,
+    ended: Ended,
+}
+
+fn start_input(input: &Input, sender: mpsc::Sender<Message>) -> anyhow::Result<Started> {
     Ok(match input {
-        Input::Manifests(directory) => manifests::start(directory, sender)?,
-        Input::Kubernetes(access) => (Locations::default(), kubernetes::start(access.clone(), sender)?),
+        Input::Manifests(directory) => {
+            let (locations, ended) = manifests::start(directory, sender)?;
+            Started { locations, address: watch::channel(None).1, ended }
+        }
+        Input::Kubernetes(access) => {
+            let (address, ended) = kubernetes::start(access.clone(), sender)?;
+            Started { locations: Locations::default(), address, ended }
+        }
     })
 }
 

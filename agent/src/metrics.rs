@@ -19,6 +19,8 @@ use crate::{agent::Changes, conntrack, interface_settings::Report};
 pub struct Metrics {
     registry: Registry,
     durations: Family<StageLabel, Histogram>,
+    latency: Histogram,
+    endpoint_waits: Histogram,
     reconciliations: Family<OutcomeLabel, Counter>,
     changes: Family<ChangeLabels, Counter>,
     repairs: Counter,
@@ -115,6 +117,8 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("ferrule"),
             durations: Family::new_with_constructor(duration_histogram),
+            latency: duration_histogram(),
+            endpoint_waits: duration_histogram(),
             reconciliations: Family::default(),
             changes: Family::default(),
             repairs: Counter::default(),
@@ -139,6 +143,16 @@ impl Metrics {
             "reconcile_duration_seconds",
             "Time of a reconciliation, by stage",
             self.durations.clone(),
+        );
+        registry.register(
+            "change_latency_seconds",
+            "Time from the first news of a change until the kernel had it, by change of the kernel",
+            self.latency.clone(),
+        );
+        registry.register(
+            "endpoint_wait_seconds",
+            "Time from the news by which a pod became an endpoint until the kernel had it, by pod; without those found at the start",
+            self.endpoint_waits.clone(),
         );
         registry.register("reconciliations", "Reconciliations, by outcome", self.reconciliations.clone());
         registry.register("changes", "Kernel objects added and removed", self.changes.clone());
@@ -191,6 +205,12 @@ impl Metrics {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             self.in_step_at.set(now.as_secs_f64());
         }
+    }
+
+    /// Counts a change of the kernel, so long after its first news, by which so many pods became endpoints.
+    pub fn enforced(&self, latency: Duration, newcomers: usize) {
+        self.latency.observe(latency.as_secs_f64());
+        (0..newcomers).for_each(|_| self.endpoint_waits.observe(latency.as_secs_f64()));
     }
 
     /// Counts what was changed.

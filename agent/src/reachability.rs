@@ -42,10 +42,11 @@ pub struct Reachability {
     pace: watch::Sender<Pace>,
 }
 
-/// Begins to ask: the source answers if one of these does, each `host:port`. Needs a tokio runtime around the caller.
-pub fn start(targets: Vec<String>) -> Reachability {
+/// Begins to ask: the source answers if one of these does, each `host:port`, or the address that is found out later. Needs a tokio runtime around the
+/// caller.
+pub fn start(targets: Vec<String>, address: watch::Receiver<Option<String>>) -> Reachability {
     let (reachability, outbox, pace) = Reachability::channel();
-    tokio::spawn(run(targets, outbox, pace));
+    tokio::spawn(run(targets, address, outbox, pace));
     reachability
 }
 
@@ -68,12 +69,16 @@ impl Reachability {
     }
 }
 
-async fn run(targets: Vec<String>, outbox: mpsc::Sender<Sighting>, mut pace: watch::Receiver<Pace>) {
+async fn run(
+    targets: Vec<String>,
+    address: watch::Receiver<Option<String>>,
+    outbox: mpsc::Sender<Sighting>,
+    mut pace: watch::Receiver<Pace>,
+) {
     loop {
         let began = Instant::now();
-        let attempts = targets.iter().map(|target| Box::pin(connect(target)));
-        let answer = timeout(PATIENCE, select_ok(attempts)).await;
-        let reachable = matches!(answer, Ok(Ok(_)));
+        let known: Option<String> = address.borrow().clone();
+        let reachable = answers(targets.iter().chain(&known)).await;
         if outbox.send(Sighting { began, reachable }).await.is_err() {
             return;
         }
@@ -87,6 +92,12 @@ async fn run(targets: Vec<String>, outbox: mpsc::Sender<Sighting>, mut pace: wat
             }
         }
     }
+}
+
+/// Whether one of these answers; not if there are none.
+async fn answers(targets: impl Iterator<Item = &String>) -> bool {
+    let attempts: Vec<_> = targets.map(|target| Box::pin(connect(target))).collect();
+    !attempts.is_empty() && matches!(timeout(PATIENCE, select_ok(attempts)).await, Ok(Ok(_)))
 }
 
 async fn connect(target: &str) -> io::Result<()> {
@@ -104,15 +115,28 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let open = listener.local_addr().unwrap().to_string();
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-        let reachable = async |targets: Vec<String>| start(targets).sighting().await.unwrap().reachable;
+        let unknown = watch::channel(None).1;
+        let reachable =
+            async |targets: Vec<String>| start(targets, unknown.clone()).sighting().await.unwrap().reachable;
         assert!(reachable(vec![closed.clone(), open]).await);
         assert!(!reachable(vec![closed.clone()]).await);
         assert!(!reachable(vec!["no-such-host.invalid:1".to_owned(), closed]).await);
     }
 
     #[tokio::test]
+    async fn an_address_that_is_found_out_later_counts() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (found, address) = watch::channel(None);
+        let mut reachability = start(Vec::new(), address);
+        assert!(!reachability.sighting().await.unwrap().reachable);
+        found.send_replace(Some(listener.local_addr().unwrap().to_string()));
+        reachability.set_pace(Pace::Urgent);
+        assert!(reachability.sighting().await.unwrap().reachable);
+    }
+
+    #[tokio::test]
     async fn urgency_asks_at_once() {
-        let mut reachability = start(vec!["127.0.0.1:1".to_owned()]);
+        let mut reachability = start(vec!["127.0.0.1:1".to_owned()], watch::channel(None).1);
         reachability.sighting().await.unwrap();
         reachability.set_pace(Pace::Urgent);
         assert!(timeout(Pace::Steady.interval() / 2, reachability.sighting()).await.unwrap().is_some());

@@ -24,6 +24,10 @@ pub enum Source {
     InterfaceSettings,
     /// Objects about the node that are sound each by itself. They have only findings, and are not waited for.
     Node,
+    /// The files about endpoints. They have only findings, and are not waited for.
+    EndpointStatus,
+    /// What is told to people through the API server. It has only findings, and is not waited for.
+    Reports,
 }
 
 impl Source {
@@ -42,6 +46,8 @@ impl fmt::Display for Source {
             Self::Conntrack => "conntrack",
             Self::InterfaceSettings => "interface settings",
             Self::Node => "node",
+            Self::EndpointStatus => "endpoint status",
+            Self::Reports => "reports",
         })
     }
 }

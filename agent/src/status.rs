@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    agent::{Cut, Remedy},
+    agent::{Cut, Guard, Remedy},
     source::{Obstacle, Source},
 };
 
@@ -35,6 +35,8 @@ pub struct Status {
     pub node: NodeName,
     /// Sources that have not yet delivered what was there at the start.
     pub awaited: BTreeSet<Source>,
+    /// What holds on workload interfaces until those sources have been read.
+    pub guard: Guard,
     /// Since when the kernel has not held what the sources say; none if it does.
     pub behind_since: Option<Instant>,
     /// Why the last attempt failed; none if it did not.
@@ -49,8 +51,23 @@ pub struct Status {
     pub findings: BTreeMap<Source, Vec<Finding>>,
     /// How often the kernel was brought in step since the start.
     pub reconciliations: u64,
+    /// When the kernel was last changed; none if everything has been as it should be since the start.
+    pub changed_at: Option<Instant>,
+    /// How much is enforced.
+    pub extent: Extent,
     /// When the loop last gave a sign of life.
     pub alive_at: Instant,
+}
+
+/// How much of the node is governed by how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Pods that are endpoints.
+    pub endpoints: usize,
+    /// Host endpoints.
+    pub host_endpoints: usize,
+    /// Policies that govern at least one of them.
+    pub policies: usize,
 }
 
 /// A policy that the kernel refused.
@@ -70,6 +87,7 @@ impl Status {
         Self {
             node,
             awaited,
+            guard: Guard::Undecided,
             behind_since: Some(now),
             failure: None,
             refused: Vec::new(),
@@ -77,6 +95,8 @@ impl Status {
             obstacles: BTreeMap::new(),
             findings: BTreeMap::new(),
             reconciliations: 0,
+            changed_at: None,
+            extent: Extent::default(),
             alive_at: now,
         }
     }
@@ -85,6 +105,9 @@ impl Status {
     pub fn shortfalls(&self, now: Instant) -> Vec<String> {
         let mut shortfalls: Vec<String> =
             self.awaited.iter().map(|source| format!("{source}: not read yet")).collect();
+        if !self.awaited.is_empty() && self.guard == Guard::Closed {
+            shortfalls.push("workload interfaces are closed until then".to_owned());
+        }
         let behind = self.behind_since.map(|since| now.duration_since(since));
         if let Some(failure) = &self.failure {
             let seconds = behind.unwrap_or_default().as_secs_f64();

@@ -14,8 +14,10 @@
 //!
 //! Deliberately absent: `http` matches; such rules have their closed stand-ins. Host endpoints that nobody wrote are the resolver's.
 
+mod departing_namespace;
 mod direction;
 pub(crate) mod field;
+mod followed;
 mod identity;
 mod kind;
 mod label_selector;
@@ -48,7 +50,10 @@ pub(crate) mod tier;
 #[cfg(test)]
 mod tests;
 
+pub use departing_namespace::{departing_namespace, departing_namespace_key};
+pub use followed::{Followed, followed};
 pub use remark::Remark;
+pub use tier::built_in as built_in_tier;
 
 use crate::{
     finding::Severity,
@@ -100,6 +105,14 @@ pub fn convert<'a>(object: &'a Node, implied: Option<(&'a str, &'a str)>) -> Con
             Conversion::UnknownVersion(unplaced(severity, problem, "the object has no effect"))
         }
         Err(problem) => Conversion::Unidentified(unplaced(Severity::Error, problem, "")),
+    }
+}
+
+/// The identity of an object, if it has one and its kind takes part in policy. Much cheaper than all of it.
+pub fn identity<'a>(object: &'a Node, implied: Option<(&'a str, &'a str)>) -> Option<ResourceKey> {
+    match identify(object, implied) {
+        Ok(Identified::Object { key, .. }) => Some(key),
+        Ok(Identified::Skipped | Identified::UnknownVersion(..)) | Err(_) => None,
     }
 }
 

@@ -9,6 +9,7 @@ mod directory;
 mod document;
 mod file;
 pub mod node;
+pub mod pruned;
 mod read;
 mod review;
 mod scalar;

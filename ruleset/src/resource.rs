@@ -102,6 +102,64 @@ impl Resource {
     }
 }
 
+impl ResourceKey {
+    /// The same key, whose namespace, if it is that of another object of its kind, shares its text with it.
+    pub(crate) fn sharing_namespace(&self, other: &Self) -> Self {
+        if let (Self::Pod(name), Self::Pod(other)) = (self, other)
+            && name.namespace == other.namespace
+        {
+            return Self::Pod(ObjectName {
+                namespace: other.namespace.clone(),
+                name: Arc::clone(&name.name),
+            });
+        }
+        self.clone()
+    }
+
+    /// The namespace, if the kind has one, and the name.
+    pub fn place(&self) -> (Option<NamespaceName>, Arc<str>) {
+        match self {
+            Self::Pod(name)
+            | Self::ServiceAccount(name)
+            | Self::Service(name)
+            | Self::EndpointSlice(name) => (Some(name.namespace.clone()), Arc::clone(&name.name)),
+            Self::Policy(key) => (key.namespace.clone(), Arc::clone(&key.name)),
+            Self::NetworkSet(key) => (key.namespace.clone(), Arc::clone(&key.name)),
+            Self::Namespace(name) => (None, name.as_str().into()),
+            Self::Node(name) => (None, name.as_str().into()),
+            Self::Tier(name) => (None, name.as_str().into()),
+            Self::HostEndpoint(name) => (None, name.as_str().into()),
+            Self::IpPool(name) | Self::ServiceRanges(name) | Self::Configuration(name) => {
+                (None, Arc::clone(name))
+            }
+        }
+    }
+
+    /// The identity of another object of the same kind. A kind with namespaces keeps the one it has where none is given.
+    #[must_use]
+    pub fn at(&self, namespace: Option<NamespaceName>, name: Arc<str>) -> Self {
+        let object = |own: &ObjectName, name| ObjectName {
+            namespace: namespace.clone().unwrap_or_else(|| own.namespace.clone()),
+            name,
+        };
+        match self {
+            Self::Pod(own) => Self::Pod(object(own, name)),
+            Self::ServiceAccount(own) => Self::ServiceAccount(object(own, name)),
+            Self::Service(own) => Self::Service(object(own, name)),
+            Self::EndpointSlice(own) => Self::EndpointSlice(object(own, name)),
+            Self::Policy(own) => Self::Policy(PolicyKey { kind: own.kind, namespace, name }),
+            Self::NetworkSet(_) => Self::NetworkSet(NetworkSetKey { namespace, name }),
+            Self::Namespace(_) => Self::Namespace(NamespaceName::new(name)),
+            Self::Node(_) => Self::Node(NodeName::new(name)),
+            Self::Tier(_) => Self::Tier(TierName::new(name)),
+            Self::HostEndpoint(_) => Self::HostEndpoint(HostEndpointName::new(name)),
+            Self::IpPool(_) => Self::IpPool(name),
+            Self::ServiceRanges(_) => Self::ServiceRanges(name),
+            Self::Configuration(_) => Self::Configuration(name),
+        }
+    }
+}
+
 impl std::fmt::Display for ResourceKey {
     /// `Pod default/web-0`, `Namespace default`, `GlobalNetworkPolicy default-deny`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

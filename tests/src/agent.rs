@@ -25,6 +25,27 @@ const START: Duration = Duration::from_secs(30);
 /// How long one answer of the agent is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// Where an agent has its objects from.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A directory of manifests.
+    Manifests(&'a Path),
+    /// The API server that a kubeconfig names.
+    Kubernetes(&'a Path),
+}
+
+impl<'a> From<&'a Path> for Input<'a> {
+    fn from(directory: &'a Path) -> Self {
+        Self::Manifests(directory)
+    }
+}
+
+impl<'a> From<&'a PathBuf> for Input<'a> {
+    fn from(directory: &'a PathBuf) -> Self {
+        Self::Manifests(directory)
+    }
+}
+
 /// A running agent. Killed on drop, by its process id.
 #[derive(Debug)]
 pub struct Agent {
@@ -35,21 +56,27 @@ pub struct Agent {
 
 impl Agent {
     /// Starts an agent for a node in the node's namespace. The calling thread has to outlive it.
-    pub fn start(namespace: &Namespace, node: &str, manifests: &Path, arguments: &[String]) -> Result<Self> {
+    pub fn start<'a>(
+        namespace: &Namespace,
+        node: &str,
+        input: impl Into<Input<'a>>,
+        arguments: &[String],
+    ) -> Result<Self> {
         let program = program("ferrule-agent", "FERRULE_AGENT")?;
         let log = tempfile::NamedTempFile::new().context("log file")?;
         let mut command = namespace.command(&program)?;
-        command
-            .args(["--node-name", node, "--manifests"])
-            .arg(manifests)
-            .args(arguments)
-            .env("NO_COLOR", "1");
+        command.args(["--node-name", node]);
+        match input.into() {
+            Input::Manifests(directory) => command.arg("--manifests").arg(directory),
+            Input::Kubernetes(kubeconfig) => command.args(["--kubernetes", "--kubeconfig"]).arg(kubeconfig),
+        };
+        command.args(arguments).env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::from(log.reopen()?)).stderr(Stdio::from(log.reopen()?));
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         Ok(Self { child, log, node: node.to_owned() })
     }
 
-    /// Waits until the kernel holds what the manifests say; with the agent's log as the error if it ends or takes too long.
+    /// Waits until the kernel holds what its input says; with the agent's log as the error if it ends or takes too long.
     pub fn wait_ready(&mut self, namespace: &Namespace) -> Result<()> {
         let begin = Instant::now();
         let mut last = String::new();
@@ -74,6 +101,21 @@ impl Agent {
         self.check_log()
     }
 
+    /// Holds it (SIGSTOP), as a node without any time for it does.
+    pub fn hold(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on after [`Self::hold`].
+    pub fn release(&self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill(Pid::from_raw(self.child.id().try_into()?), signal)
+            .with_context(|| format!("{signal} to the agent"))
+    }
+
     /// Ends it (SIGTERM) and waits; an error if it does not end well, or if it logged an error.
     pub fn end(self) -> Result<()> {
         self.end_with(&[])
@@ -81,10 +123,15 @@ impl Agent {
 
     /// The same for an agent of which errors are expected: each line at level ERROR has to contain one of these texts.
     pub fn end_with(mut self, expected: &[String]) -> Result<()> {
-        kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGTERM).context("terminate the agent")?;
+        self.signal(Signal::SIGTERM)?;
         let status = self.child.wait().context("wait for the agent")?;
         ensure!(status.success(), "agent of {} ended with {status}:\n{}", self.node, self.log_text()?);
         self.check_log_but(expected)
+    }
+
+    /// Its process id.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// The most memory that it has held so far, in MiB (`VmHWM`).

@@ -5,6 +5,7 @@
 //! case folder ─→ Cluster ─→ Topology (namespaces, veth, routes) ─→ Prober (packets out, packets that arrived)
 //!            ├─→ flows with expected verdicts ──────────────────────────┘
 //!            └─→ objects ─→ reference model
+//! case folder ─→ API server in a namespace of its own ─→ the same agents with --kubernetes
 //! seed ─→ Universe ─→ objects and flows
 //! Services ─→ kube-proxy's rules on a bed of three nodes ─→ what policy sees, what it decides ─→ docs/services.md
 //! ```
@@ -17,17 +18,21 @@
 //! * Only namespaces that this crate created are touched. A missing capability fails the test; it never skips it.
 //! * Nothing here shares code with the compiler that it judges.
 
+pub mod admission;
 pub mod agent;
+pub mod api_server;
 pub mod arbitrary;
 pub mod bench;
 pub mod call;
 pub mod case;
 pub mod cluster;
+pub mod cluster_rig;
 pub mod compare;
 pub mod compiled;
 pub mod conntrack;
 pub mod decider;
 pub mod demo;
+pub mod deployment;
 pub mod flow;
 pub mod generate;
 pub mod listing;

@@ -73,6 +73,12 @@ impl Namespace {
         }
     }
 
+    /// What a thread calls to be in the namespace for the rest of its life.
+    pub fn entrance(&self) -> Result<impl FnOnce() -> Result<()> + Send + 'static> {
+        let handle = self.handle.try_clone().context("duplicate a namespace handle")?;
+        Ok(move || setns(&handle, CloneFlags::CLONE_NEWNET).context("enter a namespace of our own"))
+    }
+
     /// A command whose process will be in the namespace, and will be killed when the thread that starts it ends.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
         let handle = self.handle.try_clone().context("duplicate a namespace handle")?;

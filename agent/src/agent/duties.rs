@@ -1,4 +1,5 @@
-//! What the loop sees to beside rules: the connections of addresses that have left, the settings of interfaces, and the way to the source.
+//! What the loop sees to beside rules: the connections of addresses that have left, the settings of interfaces, the files about endpoints, and the way to
+//! the source.
 //!
 //! Each is the work of somebody else, a thread or a task; here it is only assigned, after the commit that calls for it, and its outcome heard.
 
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     conntrack::{Conntrack, Outcome},
+    endpoint_status::{self, EndpointStatusFiles},
     interface_settings::{InterfaceSettings, Report},
     reachability::{Pace, Reachability},
 };
@@ -33,6 +35,13 @@ impl<D: Dataplane> Agent<D> {
         self
     }
 
+    /// Lets files tell which pods' policy is in force.
+    #[must_use]
+    pub fn with_endpoint_status(mut self, files: Option<EndpointStatusFiles>) -> Self {
+        self.endpoint_status = files;
+        self
+    }
+
     /// Lets a change that cuts the agent off from its source for so long be taken back.
     #[must_use]
     pub fn with_rollback(mut self, after: Duration, reachability: Reachability) -> Self {
@@ -44,8 +53,11 @@ impl<D: Dataplane> Agent<D> {
     /// After a commit: what it calls for.
     pub(super) fn assign_duties(&mut self) {
         self.hygiene.owe(self.reconciler.take_departed());
-        if let Some(settings) = &self.settings {
-            settings.look_at(self.reconciler.interfaces());
+        if let (Some(settings), Some(interfaces)) = (&self.settings, self.reconciler.take_interfaces()) {
+            settings.look_at(interfaces);
+        }
+        if let Some(files) = &self.endpoint_status {
+            files.keep(self.reconciler.endpoints_in_force());
         }
     }
 
@@ -70,6 +82,16 @@ impl<D: Dataplane> Agent<D> {
             None => {
                 self.settings = None;
                 self.journal.note_inspector_gone();
+            }
+        }
+    }
+
+    pub(super) fn take_endpoint_status(&mut self, report: Option<endpoint_status::Report>) {
+        match report {
+            Some(report) => self.journal.note_endpoint_status(&report),
+            None => {
+                self.endpoint_status = None;
+                self.journal.note_endpoint_status_gone();
             }
         }
     }
@@ -123,6 +145,16 @@ pub(super) async fn sighting(reachability: &mut Option<Reachability>) -> Option<
 pub(super) async fn report(settings: &mut Option<InterfaceSettings>) -> Option<Report> {
     match settings {
         Some(settings) => settings.report().await,
+        None => future::pending().await,
+    }
+}
+
+/// The next report on the files about endpoints, if anybody keeps them.
+pub(super) async fn endpoint_status(
+    files: &mut Option<EndpointStatusFiles>,
+) -> Option<endpoint_status::Report> {
+    match files {
+        Some(files) => files.report().await,
         None => future::pending().await,
     }
 }

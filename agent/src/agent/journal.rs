@@ -17,9 +17,10 @@ use super::{
     trigger::{Cause, Trigger},
 };
 use crate::{
+    endpoint_status,
     interface_settings::Report,
     source::{Obstacle, Source, manifests::Locations},
-    status::Refusal,
+    status::{Extent, Refusal},
 };
 
 /// The memory of what was said.
@@ -96,16 +97,10 @@ impl Journal {
     }
 
     /// The kernel is in step.
-    pub fn note_success(
-        &mut self,
-        trigger: &Trigger,
-        summary: &Summary,
-        extent: (usize, usize),
-        total: Duration,
-    ) {
+    pub fn note_success(&mut self, trigger: &Trigger, summary: &Summary, extent: Extent, total: Duration) {
         self.failures = 0;
-        let (endpoints, policies) = extent;
-        let Summary { changes, batches, timings } = summary;
+        let Extent { endpoints, host_endpoints: _, policies } = extent;
+        let Summary { changes, batches, newcomers: _, timings } = summary;
         let remarkable = *batches > 0 || trigger.is(Cause::Start) || trigger.is(Cause::ForeignChange);
         if !remarkable {
             debug!(%trigger, ?total, "nothing to change");
@@ -172,6 +167,16 @@ impl Journal {
         self.note_findings(Source::InterfaceSettings, report.findings());
     }
 
+    /// The files about endpoints were looked at.
+    pub fn note_endpoint_status(&mut self, report: &endpoint_status::Report) {
+        self.note_findings(Source::EndpointStatus, report.findings());
+    }
+
+    /// Nobody keeps the files about endpoints any more.
+    pub fn note_endpoint_status_gone(&self) {
+        error!("the thread that keeps endpoint status files has ended; start the agent anew");
+    }
+
     /// Nobody looks after the settings of interfaces any more.
     pub fn note_inspector_gone(&self) {
         error!("the thread that looks after interface settings has ended; start the agent anew");
@@ -199,6 +204,16 @@ impl Journal {
                 info!("the sources want something other than what cut the agent off; trying that")
             }
         }
+    }
+
+    /// Workload interfaces are closed until the sources have been read.
+    pub fn note_closed(&self) {
+        info!("workload interfaces are closed until the sources have been read");
+    }
+
+    /// They are not, though they should be.
+    pub fn note_not_closed(&self, error: &CommitError) {
+        warn!(%error, "cannot close workload interfaces for the time until the sources have been read; trying again");
     }
 
     /// Foreign changes come faster than is reasonable to undo.

@@ -1,5 +1,7 @@
 //! One reconciliation: from what is known to what the kernel holds.
 
+mod endpoints;
+
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ferrule_ruleset::{
@@ -9,13 +11,14 @@ use ferrule_ruleset::{
     finding::Finding,
     ir::{Endpoint, NodePolicy},
     links::Links,
-    name::NodeName,
+    name::{InterfaceName, NodeName, ObjectName},
     nft::Ruleset,
     policy::PolicyKey,
     resolve::Resolver,
     resource::ResourceKey,
     tenancy::Tenancy,
 };
+use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
@@ -23,11 +26,9 @@ use super::{
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
     rollback::{Rollback, describe},
+    startup::Workloads,
 };
-use crate::{
-    interface_settings::{Interfaces, SourceSpoofing},
-    metrics::{Metrics, Outcome, Stage},
-};
+use crate::metrics::{Metrics, Outcome, Stage};
 
 /// After how many failures in a row our tables are replaced as a whole: whatever stands in the way of a change may be gone with them.
 const SETBACK_LIMIT: u32 = 2;
@@ -47,7 +48,15 @@ pub struct Reconciler<D> {
     quarantine: Quarantine,
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
+    /// The ruleset of that tenancy, once the kernel was in step.
+    in_step: Option<Ruleset>,
     departed: BTreeSet<IpAddr>,
+    /// The endpoints that the kernel was last given.
+    given: OrdMap<ObjectName, Arc<Endpoint>>,
+    /// The endpoints and links when interfaces were last looked at.
+    looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>),
+    /// The links that exist.
+    links: OrdSet<InterfaceName>,
     /// The node's own addresses, whose connections are never a pod's.
     own_addresses: BTreeSet<IpAddr>,
     rollback: Option<Rollback>,
@@ -72,6 +81,8 @@ pub struct Summary {
     pub changes: Changes,
     /// How many batches that took.
     pub batches: usize,
+    /// How many pods it made endpoints.
+    pub newcomers: usize,
     /// How long each stage took.
     pub timings: Timings,
 }
@@ -103,7 +114,11 @@ impl<D: Dataplane> Reconciler<D> {
             setbacks: 0,
             quarantine: Quarantine::new(),
             tenancy: None,
+            in_step: None,
             departed: BTreeSet::new(),
+            given: OrdMap::new(),
+            looked_at: (OrdMap::new(), OrdSet::new()),
+            links: OrdSet::new(),
             own_addresses: BTreeSet::new(),
             rollback: None,
             metrics,
@@ -132,6 +147,7 @@ impl<D: Dataplane> Reconciler<D> {
         }
         if let Event::Links(Links::Observed(links)) = &event {
             self.own_addresses = links.addresses.values().flatten().copied().collect();
+            self.links = links.names.clone();
         }
         self.resolver.apply(event);
     }
@@ -139,6 +155,23 @@ impl<D: Dataplane> Reconciler<D> {
     /// Waits until somebody else has changed our tables.
     pub async fn foreign_change(&mut self) -> std::io::Result<()> {
         self.dataplane.foreign_change().await
+    }
+
+    /// Whether the node has interfaces of workloads, as far as its links are known.
+    pub(super) fn workloads(&self) -> Workloads {
+        let prefixes = &self.compiler.options().prefixes;
+        let is_workload =
+            |name: &InterfaceName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
+        if self.links.iter().any(is_workload) { Workloads::Present } else { Workloads::Absent }
+    }
+
+    /// Closes the interfaces of workloads, in a kernel that holds nothing of ours.
+    pub(super) async fn close(&mut self) -> Result<(), CommitError> {
+        let closed = Compiler::new(self.compiler.options().clone()).compile(&NodePolicy::default());
+        let result = self.dataplane.commit(diff(None, &closed)).await;
+        // What is there is read back before the first reconciliation.
+        self.kernel = Kernel::Unread;
+        result
     }
 
     /// Whether the kernel may be enforcing something, from before the first reconciliation.
@@ -166,27 +199,9 @@ impl<D: Dataplane> Reconciler<D> {
         std::mem::take(&mut self.departed)
     }
 
-    /// The interfaces of the endpoints of this node.
-    pub fn interfaces(&self) -> Interfaces {
-        let spoofing = |endpoint: &Endpoint| {
-            if endpoint.allowed_sources.is_empty() {
-                SourceSpoofing::Forbidden
-            } else {
-                SourceSpoofing::Allowed
-            }
-        };
-        let endpoints = self.policy.endpoints.values();
-        endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
-    }
-
     /// What is surprising about the node's own objects as of the last reconciliation.
     pub fn findings(&self) -> Vec<Finding> {
         self.resolver.findings()
-    }
-
-    /// How many endpoints and policies are enforced.
-    pub fn extent(&self) -> (usize, usize) {
-        (self.policy.endpoints.len(), self.policy.policies.len())
     }
 
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
@@ -220,7 +235,7 @@ impl<D: Dataplane> Reconciler<D> {
             self.read_tenancy(applied.as_ref()).await;
             let transaction = timed(&mut summary.timings.diff, || diff(applied.as_ref(), &desired));
             if transaction.is_empty() {
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
@@ -235,7 +250,7 @@ impl<D: Dataplane> Reconciler<D> {
                 if let (Some(rollback), Some(change)) = (&mut self.rollback, change) {
                     rollback.note_commit(applied.as_ref(), &desired, change, Instant::now());
                 }
-                self.succeed(desired);
+                summary.newcomers = self.succeed(desired);
                 return Ok(());
             };
             let replaced = applied.is_none();
@@ -303,14 +318,23 @@ impl<D: Dataplane> Reconciler<D> {
         };
     }
 
-    fn succeed(&mut self, desired: Ruleset) {
-        let tenancy = Tenancy::of(&desired);
-        let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
-        self.departed.extend(before.departed(&tenancy).difference(&self.own_addresses));
+    /// The kernel holds this. Returns how many pods are endpoints that were none before.
+    fn succeed(&mut self, desired: Ruleset) -> usize {
+        let tenancy = self.tenancy.get_or_insert_default();
+        let departed = match &self.in_step {
+            Some(before) => tenancy.follow(before, &desired),
+            None => {
+                let before = std::mem::replace(tenancy, Tenancy::of(&desired));
+                before.departed(tenancy)
+            }
+        };
+        self.in_step = Some(desired.clone());
+        self.departed.extend(departed.difference(&self.own_addresses));
         self.metrics.set_holds(&self.policy, &desired);
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;
         self.quarantine.settle(Instant::now());
+        self.give()
     }
 }
 

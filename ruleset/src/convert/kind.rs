@@ -50,8 +50,10 @@ const CALICO: &str = "projectcalico.org/v3";
 /// How Calico stores its objects in clusters without its own API server.
 const CALICO_STORED: &str = "crd.projectcalico.org/v1";
 
+/// Of the APIs of a kind the best comes first: where a cluster serves several, that one is followed.
+///
 /// `Endpoints` of `v1` is deliberately absent: the cluster mirrors what it says into EndpointSlices.
-const KINDS: [(&str, &str, Kind); 29] = [
+pub(super) const KINDS: [(&str, &str, Kind); 29] = [
     (CORE, "Pod", Kind::Pod),
     (CORE, "Namespace", Kind::Namespace),
     (CORE, "ServiceAccount", Kind::ServiceAccount),
@@ -61,8 +63,8 @@ const KINDS: [(&str, &str, Kind); 29] = [
     (NETWORKING, "NetworkPolicy", Kind::KubernetesNetworkPolicy),
     (POLICY_ALPHA_1, "AdminNetworkPolicy", Kind::AdminNetworkPolicy),
     (POLICY_ALPHA_1, "BaselineAdminNetworkPolicy", Kind::BaselineAdminNetworkPolicy),
-    (POLICY_ALPHA_2, "ClusterNetworkPolicy", Kind::ClusterNetworkPolicy),
     (POLICY_BETA_1, "ClusterNetworkPolicy", Kind::ClusterNetworkPolicy),
+    (POLICY_ALPHA_2, "ClusterNetworkPolicy", Kind::ClusterNetworkPolicy),
     (CALICO, "NetworkPolicy", Kind::NetworkPolicy),
     (CALICO, "GlobalNetworkPolicy", Kind::GlobalNetworkPolicy),
     (CALICO, "Tier", Kind::Tier),

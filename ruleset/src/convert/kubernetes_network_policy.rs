@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Where these policies stand in the tier `default` (policy-model §2.3).
-const ORDER: f64 = 1000.0;
+pub(super) const ORDER: f64 = 1000.0;
 
 const STAND_IN: &str = "the policy isolates its whole namespace and allows nothing";
 const DROPPED: &str = "the rule matches nothing";

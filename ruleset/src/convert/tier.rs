@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A tier that exists without a resource.
-pub(crate) fn built_in(name: &str) -> Option<Tier> {
+pub fn built_in(name: &str) -> Option<Tier> {
     let known = Tier::BUILT_IN.iter().find(|tier| tier.name == name);
     known.map(|TierDefault { name, order, default_action }| Tier {
         name: TierName::new(*name),

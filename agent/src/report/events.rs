@@ -1,0 +1,241 @@
+//! Events about what is wrong with objects.
+//!
+//! Bounds, for each node: [`concern::LIMIT`] Events that stand at a time, [`BURST`] requests at once and one in [`REFILL`] after that. An Event that stands
+//! is renewed by whoever made it before the API server forgets it (after an hour, unless told otherwise); the others look now and then whether it still
+//! stands. What was mended is told by nobody; its Event goes with its time.
+//!
+//! [`concern::LIMIT`]: super::concern::LIMIT
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ferrule_ruleset::{name::NodeName, resource::ResourceKey};
+use k8s_openapi::api::{core::v1::ObjectReference, events::v1::Event};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+    core::ApiResource,
+};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    MANAGER,
+    attempt::{Outcome, Sink, Sinks, Unreachable, attempt},
+    clock::Clock,
+    concern::{Concern, Scope},
+    event::event,
+    jitter::Jitter,
+    object::Place,
+};
+use crate::agent::backoff::Allowance;
+
+/// How many requests may be made at once.
+const BURST: u32 = 10;
+/// After how long one more may be made.
+const REFILL: Duration = Duration::from_secs(5);
+/// Over how long the nodes spread what all of them have to tell.
+const SPREAD: Duration = Duration::from_secs(30);
+/// After how long an Event of ours is renewed.
+const RENEWAL: Duration = Duration::from_secs(45 * 60);
+/// After how long an Event of another node is looked after, which may be gone.
+const RECHECK: Duration = Duration::from_secs(3 * 60 * 60);
+
+const WRITE: Sink = "create and patch events.events.k8s.io";
+const READ: Sink = "get an object that something is wrong with";
+
+/// Whoever writes Events.
+pub(super) struct Events {
+    client: Client,
+    node: NodeName,
+    jitter: Jitter,
+    allowance: Allowance,
+    told: BTreeMap<Concern, Told>,
+    /// The objects that there are concerns about.
+    objects: BTreeMap<ResourceKey, ObjectReference>,
+}
+
+/// What was told of a concern.
+struct Told {
+    standing: Standing,
+    /// When there is something to do about it.
+    due: Instant,
+}
+
+/// Whose Event it is.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// Nobody's yet.
+    Untold,
+    /// Ours, told so many times.
+    Ours(i32),
+    /// Another node's.
+    Others,
+}
+
+/// What can be known of an object.
+enum Identity {
+    Known(ObjectReference),
+    /// It is gone.
+    Gone,
+}
+
+impl Events {
+    /// Nothing has been told.
+    pub fn new(client: Client, node: NodeName, jitter: Jitter, now: Instant) -> Self {
+        let allowance = Allowance::new(BURST, REFILL, now);
+        Self { client, node, jitter, allowance, told: BTreeMap::new(), objects: BTreeMap::new() }
+    }
+
+    /// These are all the concerns now. Tells what is due of them, as far as the allowance goes.
+    pub async fn tell(
+        &mut self,
+        concerns: &BTreeSet<Concern>,
+        clock: &Clock,
+        sinks: &mut Sinks,
+    ) -> Result<(), Unreachable> {
+        let now = Instant::now();
+        self.told.retain(|concern, _| concerns.contains(concern));
+        self.objects.retain(|object, _| concerns.iter().any(|concern| concern.object == *object));
+        for concern in concerns {
+            let delay = match concern.scope {
+                Scope::Cluster => self.jitter.within(SPREAD),
+                Scope::Node => Duration::ZERO,
+            };
+            let untold = Told { standing: Standing::Untold, due: now + delay };
+            let due = self.told.entry(concern.clone()).or_insert(untold).due;
+            if due > now {
+                continue;
+            }
+            if !sinks.is_open(WRITE, now) || !self.allowance.spend(now) {
+                break;
+            }
+            self.tell_of(concern, clock, sinks).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_of(
+        &mut self,
+        concern: &Concern,
+        clock: &Clock,
+        sinks: &mut Sinks,
+    ) -> Result<(), Unreachable> {
+        let now = Instant::now();
+        let regarding = match self.identity(&concern.object, sinks).await? {
+            Identity::Known(regarding) => regarding,
+            Identity::Gone => {
+                self.note(concern, Standing::Others, now + self.jitter.around(RENEWAL));
+                return Ok(());
+            }
+        };
+        let event = event(concern, &regarding, &self.node, clock.micro_time(now));
+        let standing = self.told.get(concern).map_or(Standing::Untold, |told| told.standing);
+        let told = match standing {
+            Standing::Ours(count) => self.renew(&event, count).await?,
+            Standing::Untold | Standing::Others => self.make(&event, concern.scope).await?,
+        };
+        match told {
+            Outcome::Done(standing @ Standing::Others) => {
+                self.note(concern, standing, now + self.jitter.around(RECHECK));
+            }
+            Outcome::Done(standing) => self.note(concern, standing, now + self.jitter.around(RENEWAL)),
+            // Its namespace is on its way out, or somebody was faster: it is looked at again with time.
+            Outcome::NotFound | Outcome::Conflict => {
+                self.note(concern, Standing::Untold, now + self.jitter.around(RENEWAL));
+            }
+            Outcome::Refused(reason) => {
+                sinks.close(WRITE, reason, now);
+                return Ok(());
+            }
+        }
+        sinks.open(WRITE);
+        Ok(())
+    }
+
+    fn note(&mut self, concern: &Concern, standing: Standing, due: Instant) {
+        self.told.insert(concern.clone(), Told { standing, due });
+    }
+
+    /// Makes an Event, or finds it made. One that only this node can have made is renewed.
+    async fn make(&self, event: &Event, scope: Scope) -> Result<Outcome<Standing>, Unreachable> {
+        let made = attempt(self.api(event).create(&PostParams::default(), event)).await?;
+        Ok(match (made, scope) {
+            (Outcome::Done(_), _) => Outcome::Done(Standing::Ours(1)),
+            (Outcome::Conflict, Scope::Cluster) => Outcome::Done(Standing::Others),
+            (Outcome::Conflict, Scope::Node) => return self.patch(event, 1).await,
+            (Outcome::NotFound, _) => Outcome::NotFound,
+            (Outcome::Refused(reason), _) => Outcome::Refused(reason),
+        })
+    }
+
+    /// Tells once more what an Event tells; makes it anew if it is gone.
+    async fn renew(&self, event: &Event, count: i32) -> Result<Outcome<Standing>, Unreachable> {
+        match self.patch(event, count).await? {
+            Outcome::NotFound => self.make(event, Scope::Cluster).await,
+            outcome @ (Outcome::Done(_) | Outcome::Conflict | Outcome::Refused(_)) => Ok(outcome),
+        }
+    }
+
+    async fn patch(&self, event: &Event, count: i32) -> Result<Outcome<Standing>, Unreachable> {
+        let count = count.saturating_add(1);
+        let series = json!({"series": {"count": count, "lastObservedTime": event.event_time}});
+        let name = event.metadata.name.clone().unwrap_or_default();
+        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(series);
+        let patched = attempt(self.api(event).patch(&name, &parameters, &patch)).await?;
+        Ok(patched.map(|_| Standing::Ours(count)))
+    }
+
+    fn api(&self, event: &Event) -> Api<Event> {
+        Api::namespaced(self.client.clone(), event.metadata.namespace.as_deref().unwrap_or_default())
+    }
+
+    /// The object as Events refer to it. By its UID people find the Event when they describe the object; where it may not be read, it goes without.
+    async fn identity(&mut self, key: &ResourceKey, sinks: &mut Sinks) -> Result<Identity, Unreachable> {
+        if let Some(known) = self.objects.get(key) {
+            return Ok(Identity::Known(known.clone()));
+        }
+        let now = Instant::now();
+        let place = Place::of(key);
+        let mut identity = Identity::Gone;
+        for resource in &place.resources {
+            if !sinks.is_open(READ, now) {
+                identity = Identity::Known(reference(&place, resource, None));
+                break;
+            }
+            let api = place.api(&self.client, resource);
+            match attempt(api.get_metadata(&place.name)).await? {
+                Outcome::Done(object) => {
+                    sinks.open(READ);
+                    identity = Identity::Known(reference(&place, resource, object.metadata.uid));
+                    break;
+                }
+                Outcome::NotFound => {}
+                Outcome::Conflict => break,
+                Outcome::Refused(reason) => {
+                    sinks.close(READ, reason, now);
+                    identity = Identity::Known(reference(&place, resource, None));
+                    break;
+                }
+            }
+        }
+        if let Identity::Known(object) = &identity {
+            self.objects.insert(key.clone(), object.clone());
+        }
+        Ok(identity)
+    }
+}
+
+fn reference(place: &Place, resource: &ApiResource, uid: Option<String>) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(resource.api_version.clone()),
+        kind: Some(resource.kind.clone()),
+        namespace: place.namespace.clone(),
+        name: Some(place.name.clone()),
+        uid,
+        ..ObjectReference::default()
+    }
+}

@@ -1,0 +1,407 @@
+//! What is told, over an API server in memory. Time is paused: it passes only while everything waits.
+
+mod server;
+
+use std::{collections::BTreeMap, future::Future};
+
+use ferrule_ruleset::{
+    finding::{Finding, Severity},
+    name::NamespaceName,
+    policy::{PolicyKey, PolicyKind},
+    resource::ResourceKey,
+};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    agent::{Cut, Remedy},
+    source::Obstacle,
+    status::{Extent, Refusal},
+};
+use server::Server;
+
+const NODES: &str = "/apis/ferrule.io/v1alpha1/nodepolicystatuses";
+const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies";
+const ADMIN: &str = "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies/guard";
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// An agent of a node, as far as people are told of it.
+struct Agent {
+    status: watch::Sender<Status>,
+    findings: mpsc::Receiver<Message>,
+}
+
+impl Agent {
+    fn start(server: &Server, node: &str) -> Self {
+        server.put(
+            &format!("/api/v1/nodes/{node}"),
+            json!({"metadata": {"name": node, "uid": format!("uid-{node}")}}),
+        );
+        let node = NodeName::from(node);
+        let mut first = Status::new(node.clone(), Source::Kubernetes.awaited_with(), Instant::now());
+        first.awaited.clear();
+        first.reconciliations = 1;
+        first.behind_since = None;
+        let (status, receiver) = watch::channel(first);
+        let (sender, findings) = mpsc::channel(8);
+        tokio::spawn(Reporter::new(server.client(), node).run(receiver, sender));
+        Self { status, findings }
+    }
+
+    fn find(&self, findings: Vec<Finding>) {
+        self.status.send_modify(|status| status.findings = BTreeMap::from([(Source::Kubernetes, findings)]));
+    }
+
+    /// What the agent itself was last told of all this.
+    fn complaints(&mut self) -> Option<Vec<String>> {
+        let mut last = None;
+        while let Ok(message) = self.findings.try_recv() {
+            let Report::Findings(findings) = message.report else { panic!("{message:?}") };
+            last = Some(findings.iter().map(Finding::to_string).collect());
+        }
+        last
+    }
+}
+
+async fn play<F: Future<Output = ()>>(script: impl FnOnce(Server, Agent) -> F) {
+    let server = Server::default();
+    for name in ["web", "db"] {
+        server.put(
+            &format!("{POLICIES}/{name}"),
+            json!({"metadata": {"name": name, "uid": format!("uid-{name}")}}),
+        );
+    }
+    let agent = Agent::start(&server, "node-1");
+    script(server, agent).await;
+}
+
+fn policy(name: &str) -> PolicyKey {
+    let namespace = Some(NamespaceName::from("shop"));
+    PolicyKey { kind: PolicyKind::KubernetesNetworkPolicy, namespace, name: name.into() }
+}
+
+fn finding(object: PolicyKey, message: &str) -> Finding {
+    Finding {
+        location: None,
+        severity: Severity::Error,
+        object: Some(ResourceKey::Policy(object)),
+        field: "spec.ingress[0]".to_owned(),
+        message: message.to_owned(),
+        consequence: "the rule matches nothing".to_owned(),
+    }
+}
+
+fn admin() -> PolicyKey {
+    PolicyKey { kind: PolicyKind::AdminNetworkPolicy, namespace: None, name: "guard".into() }
+}
+
+fn status_of(server: &Server, node: &str) -> Value {
+    server.object(&format!("{NODES}/{node}")).map_or(Value::Null, |object| object["status"].clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finding_is_an_event_on_its_object_and_stands_in_the_nodes() {
+    play(async |server, agent| {
+        agent.find(vec![finding(policy("web"), "port 70000 is none")]);
+        sleep(MINUTE).await;
+        let events = server.objects("/events/");
+        assert_eq!(events.len(), 1, "{events:#?}");
+        let event = &events[0];
+        assert_eq!(event["regarding"]["uid"], "uid-web");
+        assert_eq!(event["regarding"]["apiVersion"], "networking.k8s.io/v1");
+        assert_eq!(event["reason"], "NotUnderstood");
+        assert_eq!(event["note"], "spec.ingress[0]: port 70000 is none (the rule matches nothing)");
+        assert_eq!(event["metadata"]["namespace"], "shop");
+        let node = server.object(&format!("{NODES}/node-1")).unwrap();
+        assert_eq!(node["metadata"]["ownerReferences"][0]["uid"], "uid-node-1");
+        assert_eq!(node["status"]["findingCount"], 1);
+        assert_eq!(node["status"]["findings"][0]["object"], "KubernetesNetworkPolicy shop/web");
+        assert_eq!(node["status"]["conditions"][0]["status"], "True");
+
+        agent.find(Vec::new());
+        sleep(MINUTE).await;
+        assert_eq!(status_of(&server, "node-1")["findingCount"], 0);
+        assert_eq!(server.objects("/events/").len(), 1, "what was mended is history");
+        assert_eq!(server.writes("/events"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_nodes_meet_at_one_event_but_each_tells_of_its_own_kernel() {
+    play(async |server, first| {
+        let others = ["node-2", "node-3"].map(|node| Agent::start(&server, node));
+        for agent in others.iter().chain([&first]) {
+            agent.find(vec![finding(policy("web"), "port 70000 is none")]);
+            agent.status.send_modify(|status| {
+                status.refused =
+                    vec![Refusal { policy: policy("db"), location: None, reason: "EINVAL".to_owned() }];
+            });
+        }
+        sleep(2 * MINUTE).await;
+        let about = |name: &str| server.objects(&format!("/events/{name}."));
+        assert_eq!(about("web").len(), 1);
+        assert_eq!(about("db").len(), 3);
+        let mut tellers: Vec<Value> =
+            about("db").iter().map(|event| event["reportingInstance"].clone()).collect();
+        tellers.sort_by_key(Value::to_string);
+        assert_eq!(tellers, ["node-1", "node-2", "node-3"]);
+        assert_eq!(server.objects(NODES).len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_renewed_before_it_is_forgotten() {
+    play(async |server, agent| {
+        agent.find(vec![finding(policy("web"), "port 70000 is none")]);
+        sleep(55 * MINUTE).await;
+        assert_eq!(server.objects("/events/")[0]["series"]["count"], 2);
+        assert_eq!(server.writes("/events"), 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_findings_is_told_at_a_bounded_rate() {
+    play(async |server, agent| {
+        agent.find((0..10_000).map(|number| finding(policy("web"), &format!("wrong {number:05}"))).collect());
+        sleep(30 * MINUTE).await;
+        assert!(server.peak("/events", MINUTE) <= 22, "{}", server.peak("/events", MINUTE));
+        assert_eq!(server.objects("/events/").len(), concern::LIMIT);
+        assert_eq!(server.asked(POLICIES).len(), 1, "the object is looked up once");
+        let status = status_of(&server, "node-1");
+        assert_eq!(
+            (status["findingCount"].as_u64(), status["findings"].as_array().unwrap().len()),
+            (Some(10_000), 32)
+        );
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn churn_does_not_become_writes() {
+    play(async |server, agent| {
+        for round in 0..6000_usize {
+            agent.find(
+                (0..round % 7)
+                    .map(|number| finding(policy("web"), &format!("wrong {round} {number}")))
+                    .collect(),
+            );
+            agent.status.send_modify(|status| {
+                status.extent = Extent { endpoints: round, ..Extent::default() };
+                status.changed_at = Some(Instant::now());
+                status.failure = (round % 3 == 0).then(|| "busy".to_owned());
+            });
+            sleep(Duration::from_millis(100)).await;
+        }
+        // Ten minutes: an object of the node every ten seconds at most, and the first time one more request to make it.
+        assert!(server.writes(NODES) <= 62, "{}", server.writes(NODES));
+        assert!(server.peak("/events", MINUTE) <= 22, "{}", server.peak("/events", MINUTE));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_node_writes_now_and_then() {
+    play(async |server, agent| {
+        sleep(2 * MINUTE).await;
+        let before = server.asked("").len();
+        for _ in 0..60 * 6 {
+            agent.status.send_modify(|status| {
+                status.alive_at = Instant::now();
+                status.reconciliations += 1;
+            });
+            sleep(Duration::from_secs(10)).await;
+        }
+        let requests = server.asked("").len() - before;
+        assert!((10..=14).contains(&requests), "{requests}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_right_is_one_finding_and_no_loop() {
+    for (part, verb) in [
+        ("/events", "create and patch events.events.k8s.io"),
+        ("/nodepolicystatuses", "create and patch nodepolicystatuses.ferrule.io"),
+        ("/networkpolicies", "get an object that something is wrong with"),
+        ("/nodes/", "get the Node"),
+        ("/adminnetworkpolicies", "get and list policies of policy.networking.k8s.io"),
+    ] {
+        play(async |server, mut agent| {
+            server.answer_with(part, Some((403, "you are nobody")));
+            agent.find(vec![finding(policy("web"), "wrong")]);
+            sleep(4 * MINUTE).await;
+            let complaints = agent.complaints().unwrap();
+            assert_eq!(complaints.len(), 1, "{complaints:?}");
+            assert!(complaints[0].contains(&format!("cannot {verb}: you are nobody")), "{complaints:?}");
+            sleep(60 * MINUTE).await;
+            assert!(server.asked(part).len() <= 26, "{part}: {}", server.asked(part).len());
+            // An object that may not be read is told about all the same.
+            assert_eq!(server.objects("/events/").len(), usize::from(part != "/events"));
+
+            server.answer_with(part, None);
+            agent.find(vec![finding(policy("db"), "wrong")]);
+            sleep(6 * MINUTE).await;
+            assert_eq!(agent.complaints(), Some(Vec::new()), "{part}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_may_come_later() {
+    play(async |server, mut agent| {
+        server.answer_with("/nodepolicystatuses", Some((404, "page not found")));
+        sleep(20 * MINUTE).await;
+        let complaints = agent.complaints().unwrap();
+        assert!(complaints[0].contains("apply the definitions of deploy/crds"), "{complaints:?}");
+        assert!(server.asked("/nodepolicystatuses").len() <= 10);
+        server.answer_with("/nodepolicystatuses", None);
+        sleep(6 * MINUTE).await;
+        assert_eq!(status_of(&server, "node-1")["dataplane"], "nftables");
+        assert_eq!(agent.complaints(), Some(Vec::new()));
+    })
+    .await;
+}
+
+/// An object that nobody owns would stay when the node has gone for good.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_made_for_a_node_that_is_gone() {
+    play(async |server, mut agent| {
+        server.forget("/api/v1/nodes/node-1");
+        sleep(4 * MINUTE).await;
+        assert!(server.object(&format!("{NODES}/node-1")).is_none());
+        let complaints = agent.complaints().unwrap();
+        assert!(complaints[0].contains("there is no Node node-1"), "{complaints:?}");
+    })
+    .await;
+}
+
+/// As when the Node object was made anew: the garbage collector took ours along.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_went_comes_again() {
+    play(async |server, _agent| {
+        sleep(MINUTE).await;
+        server.forget(&format!("{NODES}/node-1"));
+        sleep(7 * MINUTE).await;
+        assert_eq!(status_of(&server, "node-1")["dataplane"], "nftables");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_away_is_asked_less_and_less_and_told_when_it_is_back() {
+    play(async |server, mut agent| {
+        server.answer_with("/", Some((503, "not now")));
+        agent.find(vec![finding(policy("web"), "wrong")]);
+        sleep(60 * MINUTE).await;
+        assert!(server.asked("").len() <= 20, "{}", server.asked("").len());
+        assert_eq!(agent.complaints(), None, "the source reports that");
+        server.answer_with("/", None);
+        sleep(7 * MINUTE).await;
+        assert_eq!(server.objects("/events/").len(), 1);
+        assert_eq!(status_of(&server, "node-1")["findingCount"], 1);
+    })
+    .await;
+}
+
+fn understood(server: &Server) -> Vec<Value> {
+    let conditions =
+        server.object(ADMIN).unwrap()["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    conditions.into_iter().filter(|one| one["type"] == "ferrule.io/Understood").collect()
+}
+
+fn put_admin(server: &Server, conditions: &Value) {
+    let metadata = json!({"name": "guard", "uid": "uid-guard", "generation": 3});
+    server.put(ADMIN, json!({"metadata": metadata, "status": {"conditions": conditions}}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_says_what_is_not_understood_until_it_is_mended() {
+    play(async |server, first| {
+        let second = Agent::start(&server, "node-2");
+        let foreign = json!({"type": "Ready-In-Zone-a", "status": "True"});
+        put_admin(&server, &json!([foreign]));
+        for agent in [&first, &second] {
+            agent.find(vec![finding(admin(), "no such port"), finding(admin(), "no such peer")]);
+        }
+        sleep(3 * MINUTE).await;
+        let ours = understood(&server);
+        assert_eq!(ours.len(), 1);
+        assert_eq!((&ours[0]["status"], &ours[0]["observedGeneration"]), (&json!("False"), &json!(3)));
+        let message = ours[0]["message"].as_str().unwrap();
+        assert!(message.contains("no such port") && message.contains("no such peer"), "{message}");
+        assert_eq!(server.writes(ADMIN), 1, "the second node finds it said");
+        assert!(server.object(ADMIN).unwrap()["status"]["conditions"].as_array().unwrap().contains(&foreign));
+
+        for agent in [&first, &second] {
+            agent.find(Vec::new());
+        }
+        sleep(3 * MINUTE).await;
+        assert_eq!(understood(&server)[0]["status"], "True");
+        assert_eq!(server.writes(ADMIN), 2);
+        let requests = server.asked(ADMIN).len();
+        sleep(120 * MINUTE).await;
+        assert_eq!(server.asked(ADMIN).len(), requests, "what is mended is nobody's business any more");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_nobody_lived_to_clear_is_cleared_at_the_next_start() {
+    play(async |server, _agent| {
+        put_admin(
+            &server,
+            &json!([{"type": "ferrule.io/Understood", "status": "False", "reason": "NotUnderstood"}]),
+        );
+        sleep(3 * MINUTE).await;
+        assert_eq!(understood(&server)[0]["status"], "True");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_that_are_understood_are_left_alone() {
+    play(async |server, agent| {
+        put_admin(&server, &json!([]));
+        let warning = Finding { severity: Severity::Warning, ..finding(admin(), "perhaps not meant so") };
+        agent.find(vec![warning]);
+        sleep(10 * MINUTE).await;
+        assert_eq!(understood(&server), Vec::<Value>::new());
+        assert_eq!(server.writes(ADMIN), 0);
+    })
+    .await;
+}
+
+/// The condition of the node says what readiness says.
+#[tokio::test(start_paused = true)]
+async fn the_node_is_ready_where_readiness_says_so() {
+    let now = Instant::now();
+    let start = Status::new(NodeName::from("n"), Source::Kubernetes.awaited_with(), now);
+    let refusal = Refusal { policy: policy("web"), location: None, reason: "EINVAL".to_owned() };
+    let cut = |remedy| Cut { change: "rule".to_owned(), since: now, remedy };
+    let obstacle = Obstacle { subject: "pods".to_owned(), since: now, reason: "forbidden".to_owned() };
+    let changes: [(&str, &dyn Fn(&mut Status)); 7] = [
+        ("InStep", &|_| {}),
+        ("NotRead", &|status| status.awaited.extend([Source::Links])),
+        ("KernelBehind", &|status| status.failure = Some("busy".to_owned())),
+        ("KernelBehind", &|status| status.behind_since = Some(now)),
+        ("PolicyRefused", &|status| status.refused.push(refusal.clone())),
+        ("RolledBack", &|status| status.cut = Some(cut(Remedy::PutBack))),
+        ("InStep", &|status| drop(status.obstacles.insert(Source::Kubernetes, vec![obstacle.clone()]))),
+    ];
+    for (reason, change) in changes {
+        let mut status = start.clone();
+        status.awaited.clear();
+        status.reconciliations = 1;
+        status.behind_since = None;
+        change(&mut status);
+        let later = now + Duration::from_secs(5);
+        let enforcement = node::enforcement(&status, later, &Clock::new(now));
+        let ready = &enforcement.conditions[0];
+        assert_eq!(ready.reason, reason);
+        assert_eq!(ready.status == "True", status.shortfalls(later).is_empty(), "{reason}");
+    }
+}

@@ -1,0 +1,256 @@
+//! Objects of namespaces under deletion: the pods of such a namespace live on for a while after its policies are gone (CVE-2024-7598).
+//!
+//! Invariant: the deletion of an object that restricts pods of its namespace is passed on only when an answer of the API server, asked for after the
+//! deletion was heard of, says that the namespace is not under deletion, or is gone and none of its pods is known any more. Kinds are watched apart from
+//! each other, so that no order of what they say proves either.
+//!
+//! What is withheld is lost when the agent starts anew. Therefore a namespace that is under deletion when it is first seen gets a stand-in that closes
+//! its pods, which is withheld like the rest.
+//!
+//! Pure: answers come from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ferrule_ruleset::{
+    convert::{departing_namespace, departing_namespace_key},
+    event::Event,
+    name::NamespaceName,
+    resource::{Resource, ResourceKey},
+};
+
+/// Whether a namespace is under deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It is not.
+    Active,
+    /// It is.
+    Terminating,
+}
+
+/// What the API server says of a namespace when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is there.
+    There(Life),
+    /// It is not there.
+    Gone,
+    /// Nothing that is of use.
+    Failed,
+}
+
+/// Whether an object's deletion can open something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    /// It cannot: a pod without an object is no pod.
+    None,
+    /// Only in odd policies. It is withheld in a namespace that is known to be under deletion, but never asked about, as such objects come and go.
+    Little,
+    /// It can.
+    Full,
+}
+
+impl Weight {
+    fn of(key: &ResourceKey) -> Self {
+        match key {
+            ResourceKey::Policy(_) | ResourceKey::NetworkSet(_) | ResourceKey::ServiceAccount(_) => {
+                Self::Full
+            }
+            ResourceKey::Service(_) | ResourceKey::EndpointSlice(_) => Self::Little,
+            ResourceKey::Pod(_)
+            | ResourceKey::Namespace(_)
+            | ResourceKey::Node(_)
+            | ResourceKey::Tier(_)
+            | ResourceKey::HostEndpoint(_)
+            | ResourceKey::IpPool(_)
+            | ResourceKey::ServiceRanges(_)
+            | ResourceKey::Configuration(_) => Self::None,
+        }
+    }
+}
+
+/// The question about a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Nothing is to be asked until something happens.
+    Idle,
+    /// It is to be asked.
+    Due,
+    /// It has been asked.
+    UnderWay,
+    /// It has been asked, and something happened since.
+    UnderWayAgain,
+    /// It is to be asked after a while.
+    Later,
+}
+
+/// Deletions in a namespace that are not passed on.
+#[derive(Clone, Debug)]
+struct Withheld {
+    /// Those that are covered by the question under way, and those that came after it.
+    keys: BTreeMap<ResourceKey, Covered>,
+    question: Question,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Covered {
+    Yes,
+    No,
+}
+
+/// Namespaces and what is withheld in them.
+#[derive(Debug, Default)]
+pub struct Departures {
+    namespaces: BTreeMap<NamespaceName, (Box<str>, Life)>,
+    withheld: BTreeMap<NamespaceName, Withheld>,
+}
+
+impl Departures {
+    /// The namespace is there. The event is a stand-in where policies of it may be gone unseen.
+    pub fn note_namespace(&mut self, name: &NamespaceName, uid: &str, life: Life) -> Option<Event> {
+        let earlier = self.namespaces.insert(name.clone(), (uid.into(), life));
+        let is_new = earlier.is_none_or(|(known, _)| *known != *uid);
+        match life {
+            Life::Active => {
+                if is_new {
+                    self.wake(name);
+                }
+                None
+            }
+            Life::Terminating => {
+                if let Some(withheld) = self.withheld.get_mut(name) {
+                    withheld.question = match withheld.question {
+                        Question::Due | Question::Later if !is_new => Question::Idle,
+                        other => other,
+                    };
+                }
+                is_new.then(|| {
+                    self.withhold(name, ResourceKey::Policy(departing_namespace_key(name)));
+                    Event::Upsert(Resource::Policy(departing_namespace(name)))
+                })
+            }
+        }
+    }
+
+    /// The namespace is not there any more.
+    pub fn note_namespace_gone(&mut self, name: &NamespaceName) {
+        self.namespaces.remove(name);
+        self.wake(name);
+    }
+
+    /// The object is there: an earlier deletion of it is void.
+    pub fn note_present(&mut self, key: &ResourceKey) {
+        let (Some(namespace), _) = key.place() else { return };
+        if let Some(withheld) = self.withheld.get_mut(&namespace) {
+            withheld.keys.remove(key);
+            if withheld.keys.is_empty() {
+                self.withheld.remove(&namespace);
+            }
+        }
+    }
+
+    /// The object is not there any more. Whether that is to be passed on now.
+    pub fn note_deleted(&mut self, key: &ResourceKey) -> bool {
+        let (Some(namespace), _) = key.place() else { return true };
+        let is_departing = matches!(self.namespaces.get(&namespace), Some((_, Life::Terminating)));
+        match Weight::of(key) {
+            Weight::None => true,
+            Weight::Little if !is_departing => true,
+            Weight::Little | Weight::Full => {
+                self.withhold(&namespace, key.clone());
+                if !is_departing {
+                    self.wake(&namespace);
+                }
+                false
+            }
+        }
+    }
+
+    /// A namespace to ask about now.
+    pub fn question(&mut self) -> Option<NamespaceName> {
+        let (name, withheld) =
+            self.withheld.iter_mut().find(|(_, withheld)| withheld.question == Question::Due)?;
+        withheld.question = Question::UnderWay;
+        withheld.keys.values_mut().for_each(|covered| *covered = Covered::Yes);
+        Some(name.clone())
+    }
+
+    /// The answer about a namespace, and whether any of its pods is known. What is to be passed on now.
+    pub fn answer(&mut self, name: &NamespaceName, answer: Answer, has_pods: bool) -> Vec<ResourceKey> {
+        let is_departing = matches!(self.namespaces.get(name), Some((_, Life::Terminating)));
+        let Some(withheld) = self.withheld.get_mut(name) else { return Vec::new() };
+        let passed: Vec<ResourceKey> = match answer {
+            Answer::There(Life::Active) => withheld.take_covered(),
+            Answer::Gone if !has_pods => withheld.take_covered(),
+            Answer::There(Life::Terminating) | Answer::Gone | Answer::Failed => Vec::new(),
+        };
+        let is_answered = match answer {
+            Answer::There(Life::Active) => true,
+            Answer::Gone => !has_pods,
+            // The watch will say when it is gone, if it has said that it goes.
+            Answer::There(Life::Terminating) => is_departing,
+            Answer::Failed => false,
+        };
+        withheld.question = match withheld.question {
+            Question::UnderWayAgain => Question::Due,
+            _ if !is_answered => Question::Later,
+            _ if is_departing => Question::Idle,
+            // What came after the question.
+            Question::UnderWay | Question::Idle | Question::Due | Question::Later => Question::Due,
+        };
+        if withheld.keys.is_empty() {
+            self.withheld.remove(name);
+        }
+        passed
+    }
+
+    /// A while has passed: what could not be answered is to be asked again.
+    pub fn ask_again(&mut self) {
+        for withheld in self.withheld.values_mut() {
+            if withheld.question == Question::Later {
+                withheld.question = Question::Due;
+            }
+        }
+    }
+
+    /// Whether something is to be asked after a while.
+    pub fn has_unanswered(&self) -> bool {
+        self.withheld.values().any(|withheld| withheld.question == Question::Later)
+    }
+
+    /// Whether nothing is withheld.
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.withheld.is_empty()
+    }
+
+    fn withhold(&mut self, namespace: &NamespaceName, key: ResourceKey) {
+        let nothing = || Withheld { keys: BTreeMap::new(), question: Question::Idle };
+        self.withheld.entry(namespace.clone()).or_insert_with(nothing).keys.insert(key, Covered::No);
+    }
+
+    /// Something happened that makes it worth while to ask.
+    fn wake(&mut self, namespace: &NamespaceName) {
+        if let Some(withheld) = self.withheld.get_mut(namespace) {
+            withheld.question = match withheld.question {
+                Question::Idle | Question::Due | Question::Later => Question::Due,
+                Question::UnderWay | Question::UnderWayAgain => Question::UnderWayAgain,
+            };
+        }
+    }
+}
+
+impl Withheld {
+    fn take_covered(&mut self) -> Vec<ResourceKey> {
+        let covered: BTreeSet<ResourceKey> = self
+            .keys
+            .iter()
+            .filter(|(_, covered)| **covered == Covered::Yes)
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.keys.retain(|key, _| !covered.contains(key));
+        covered.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Asks the API server whether a namespace is under deletion.
+
+use std::time::Duration;
+
+use ferrule_ruleset::{
+    manifest::{node::Node, pruned::Keep},
+    name::NamespaceName,
+};
+use kube::{Client, api::GetParams};
+use tokio::time::timeout;
+
+use super::{
+    departure::{Answer, Life},
+    failure::Failure,
+    object::{self, field, text},
+};
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Where namespaces are.
+const PATH: &str = "/api/v1/namespaces";
+/// What is read of a namespace.
+const KEEP: Keep = Keep::Fields(&[
+    ("metadata", Keep::Fields(&[("deletionTimestamp", Keep::All)])),
+    ("status", Keep::Fields(&[("phase", Keep::All)])),
+]);
+
+/// Whether a namespace is under deletion, by its object.
+pub fn life(namespace: &Node) -> Life {
+    let is_marked =
+        field(namespace, "metadata").is_some_and(|metadata| text(metadata, "deletionTimestamp").is_some());
+    let phase = field(namespace, "status").and_then(|status| text(status, "phase"));
+    if is_marked || phase == Some("Terminating") { Life::Terminating } else { Life::Active }
+}
+
+/// Asks now: the answer is at least as new as the question.
+pub async fn ask(client: &Client, namespace: &NamespaceName) -> Result<Answer, Failure> {
+    let request = kube::core::Request::new(PATH).get(namespace.as_str(), &GetParams::default());
+    let answer = client.request_text(request.map_err(kube::Error::BuildRequest)?);
+    match timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)?.map_err(Failure::from) {
+        Ok(text) => Ok(Answer::There(life(&object::read(text.as_bytes(), KEEP)?))),
+        Err(failure) if failure.is_not_found() => Ok(Answer::Gone),
+        Err(failure) => Err(failure),
+    }
+}

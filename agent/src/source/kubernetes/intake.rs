@@ -1,0 +1,220 @@
+//! What followers say, to events.
+
+use std::sync::Arc;
+
+use ferrule_ruleset::{
+    convert::{self, Conversion, Converted, Remark},
+    event::Event,
+    finding::Severity,
+    name::NamespaceName,
+    resource::{Resource, ResourceKey},
+};
+use tokio::time::Instant;
+
+use super::{
+    departure::Answer,
+    failure::Failure,
+    hub::{Hub, Outcome, Speaker, Subject},
+    inquiry,
+    mirror::Name,
+    object::Object,
+    outbox::Remarked,
+    watching::News,
+};
+
+/// Questions about namespaces at the same time.
+const QUESTIONS: usize = 8;
+
+impl Hub {
+    pub(super) fn take(&mut self, (subject, epoch): Speaker, news: News) {
+        let now = Instant::now();
+        match subject {
+            Subject::Definitions => self.take_of_definitions(&news, now),
+            Subject::Kind(index) if self.kinds[index].epoch == epoch => self.take_of_kind(index, news, now),
+            Subject::Kind(_) => {}
+        }
+    }
+
+    fn take_of_definitions(&mut self, news: &News, now: Instant) {
+        match news {
+            News::Present(_) | News::Deleted(_) if self.are_definitions_followed => {
+                self.note_definitions(now)
+            }
+            News::ListEnded => {
+                // What came before is known from the discovery that began this.
+                self.are_definitions_followed = true;
+                self.note_definitions(now);
+            }
+            News::Failed(failure) => {
+                tracing::debug!(?failure, "the definitions of custom resources are not followed");
+                if !failure.is_of_server() {
+                    self.are_definitions_followed = false;
+                    self.note_answer(now);
+                }
+                return;
+            }
+            News::ListBegan | News::Present(_) | News::Deleted(_) | News::Alive => {}
+        }
+        self.note_answer(now);
+    }
+
+    fn take_of_kind(&mut self, index: usize, news: News, now: Instant) {
+        match news {
+            News::Failed(failure) => return self.note_failure(index, &failure, now),
+            News::ListBegan => self.kinds[index].mirror.begin_list(),
+            News::Present(object) => self.present(index, &object),
+            News::Deleted(object) => self.deleted(index, &object),
+            News::ListEnded => {
+                self.kinds[index].is_listed = true;
+                let missing = self.kinds[index].mirror.end_list();
+                missing.iter().for_each(|name| self.note_missing(index, name));
+                self.note_followed(index);
+            }
+            News::Alive => self.note_followed(index),
+        }
+        self.note_answer(now);
+    }
+
+    fn note_followed(&mut self, index: usize) {
+        if let Some(following) = &self.kinds[index].following {
+            self.standing.note_success(&following.served.resource);
+        }
+    }
+
+    fn note_failure(&mut self, index: usize, failure: &Failure, now: Instant) {
+        if !failure.is_of_server() {
+            self.note_answer(now);
+        }
+        let Some(following) = &self.kinds[index].following else { return };
+        self.standing.note_failure(&following.served.resource, failure, now);
+        if failure.is_not_found() {
+            self.schedule.discovery.hasten(now);
+        }
+    }
+
+    fn present(&mut self, index: usize, object: &Object) {
+        let kind = &mut self.kinds[index];
+        let Some(following) = &kind.following else { return };
+        let implied = Some((following.served.api_version, following.served.kind));
+        let Some(key) = convert::identity(&object.tree, implied) else {
+            let nameless = nameless(&following.served.resource, object);
+            if let Conversion::Unidentified(remark) = convert::convert(&object.tree, implied) {
+                self.outbox.set_remarks(nameless, vec![remark]);
+            }
+            return;
+        };
+        kind.example.get_or_insert_with(|| key.clone());
+        let digest = object.digest(&self.digests);
+        let known = kind.mirror.note_known(&key.place(), digest);
+        if let ResourceKey::Namespace(name) = &key {
+            self.note_namespace(name, object);
+        }
+        self.departures.note_present(&key);
+        if known == Some(false) {
+            return;
+        }
+        let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
+        let Converted { key, resource, remarks } = *converted;
+        if known.is_none() {
+            // The name of what is sent, so that it stands in memory once.
+            self.kinds[index].mirror.note(key.place(), digest);
+        }
+        self.outbox.set_remarks(Remarked::Object(key.clone()), remarks);
+        self.outbox.push(match resource {
+            Some(resource) => Event::Upsert(resource),
+            None => Event::Delete(key),
+        });
+    }
+
+    fn deleted(&mut self, index: usize, object: &Object) {
+        let kind = &mut self.kinds[index];
+        let Some(following) = &kind.following else { return };
+        let implied = Some((following.served.api_version, following.served.kind));
+        match convert::identity(&object.tree, implied) {
+            Some(key) if kind.mirror.forget(&key.place()) => self.note_deleted(key),
+            Some(_) => {}
+            None => self.outbox.set_remarks(nameless(&following.served.resource, object), Vec::new()),
+        }
+    }
+
+    /// An object that was sent is not in the list any more.
+    pub(super) fn note_missing(&mut self, index: usize, (namespace, name): &Name) {
+        if let Some(example) = &self.kinds[index].example {
+            self.note_deleted(example.at(namespace.clone(), Arc::clone(name)));
+        }
+    }
+
+    fn note_deleted(&mut self, key: ResourceKey) {
+        if let ResourceKey::Namespace(name) = &key {
+            self.departures.note_namespace_gone(name);
+        }
+        if self.departures.note_deleted(&key) {
+            self.pass_on_deletion(key);
+        }
+    }
+
+    fn pass_on_deletion(&mut self, key: ResourceKey) {
+        self.outbox.set_remarks(Remarked::Object(key.clone()), Vec::new());
+        let built_in =
+            if let ResourceKey::Tier(name) = &key { convert::built_in_tier(name.as_str()) } else { None };
+        self.outbox.push(match built_in {
+            Some(tier) => Event::Upsert(Resource::Tier(tier)),
+            None => Event::Delete(key),
+        });
+    }
+
+    fn note_namespace(&mut self, name: &NamespaceName, object: &Object) {
+        let life = inquiry::life(&object.tree);
+        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life) else {
+            return;
+        };
+        let remark = Remark {
+            line: 1,
+            severity: Severity::Warning,
+            field: String::new(),
+            message: format!(
+                "namespace {name} was under deletion when it was first seen, and policies of it may be gone"
+            ),
+            consequence: "its pods are closed but for what the policies that are left allow".to_owned(),
+        };
+        self.outbox.set_remarks(Remarked::Object(stand_in.key()), vec![remark]);
+        self.outbox.push(Event::Upsert(stand_in));
+    }
+
+    pub(super) fn ask_about_namespaces(&mut self) {
+        while self.questions < QUESTIONS
+            && let Some(namespace) = self.departures.question()
+        {
+            self.questions += 1;
+            let client = self.client.borrow().clone();
+            self.tasks.spawn(async move {
+                let answer = inquiry::ask(&client, &namespace).await;
+                Outcome::Answered(namespace, answer)
+            });
+        }
+    }
+
+    pub(super) fn note_namespace_answer(
+        &mut self,
+        namespace: &NamespaceName,
+        answer: Result<Answer, Failure>,
+    ) {
+        self.questions -= 1;
+        let answer = answer.unwrap_or_else(|failure| {
+            tracing::debug!(%namespace, ?failure, "not known whether a namespace is under deletion");
+            Answer::Failed
+        });
+        let has_pods = self.kinds.iter().any(|kind| {
+            matches!(kind.example, Some(ResourceKey::Pod(_))) && kind.mirror.has_any_in(namespace)
+        });
+        for key in self.departures.answer(namespace, answer, has_pods) {
+            self.pass_on_deletion(key);
+        }
+    }
+}
+
+/// What an object without identity is called.
+fn nameless(resource: &str, object: &Object) -> Remarked {
+    let part = |name| object.metadata(name).unwrap_or_default();
+    Remarked::Nameless(format!("{resource} {}/{}", part("namespace"), part("name")))
+}

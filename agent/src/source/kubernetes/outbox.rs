@@ -1,0 +1,140 @@
+//! What goes to the loop: events in batches, findings and obstacles when they change.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ferrule_ruleset::{
+    convert::{self, Remark},
+    event::Event,
+    finding::{Finding, Severity},
+    policy::Tier,
+    resource::{Resource, ResourceKey},
+};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::watching::NobodyListens;
+use crate::source::{Message, Report, Source};
+
+/// Events in a message.
+const BATCH: usize = 1024;
+/// How often findings are told.
+const FINDINGS_PAUSE: Duration = Duration::from_secs(1);
+/// Findings that are told; further ones are counted.
+const MOST_FINDINGS: usize = 500;
+
+/// The way to the loop.
+#[derive(Debug)]
+pub struct Outbox {
+    sender: mpsc::Sender<Message>,
+    events: Vec<Event>,
+    findings: BTreeMap<Remarked, Vec<Finding>>,
+    are_findings_new: bool,
+    /// When findings may be told again.
+    findings_at: Option<Instant>,
+}
+
+/// What findings are about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remarked {
+    /// An object.
+    Object(ResourceKey),
+    /// Something that has no identity, by what it is called.
+    Nameless(String),
+}
+
+impl Outbox {
+    /// Nothing has been said yet.
+    pub fn new(sender: mpsc::Sender<Message>) -> Self {
+        Self {
+            sender,
+            events: Vec::new(),
+            findings: BTreeMap::new(),
+            are_findings_new: false,
+            findings_at: None,
+        }
+    }
+
+    /// The tiers that exist in every cluster, with or without an object.
+    pub fn push_built_in_tiers(&mut self) {
+        let tiers = Tier::BUILT_IN.iter().filter_map(|tier| convert::built_in_tier(tier.name));
+        self.events.extend(tiers.map(|tier| Event::Upsert(Resource::Tier(tier))));
+    }
+
+    /// An event that goes out with the next batch.
+    pub fn push(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Whether a batch is complete.
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= BATCH
+    }
+
+    /// These are all remarks about an object now.
+    pub fn set_remarks(&mut self, subject: Remarked, remarks: Vec<Remark>) {
+        let object = match &subject {
+            Remarked::Object(key) => Some(key),
+            Remarked::Nameless(_) => None,
+        };
+        let findings: Vec<Finding> = remarks.into_iter().map(|remark| finding(object, remark)).collect();
+        let is_same = self.findings.get(&subject).map_or(findings.is_empty(), |known| *known == findings);
+        if is_same {
+            return;
+        }
+        self.are_findings_new = true;
+        if findings.is_empty() {
+            self.findings.remove(&subject);
+        } else {
+            self.findings.insert(subject, findings);
+        }
+    }
+
+    /// When something has to be sent although nothing happens.
+    pub fn alarm(&self) -> Option<Instant> {
+        self.findings_at.filter(|_| self.are_findings_new)
+    }
+
+    /// Sends what has gathered. Findings, which are all told anew, go out at a low rate.
+    pub async fn flush(&mut self, now: Instant) -> Result<(), NobodyListens> {
+        if !self.events.is_empty() {
+            let events = std::mem::take(&mut self.events);
+            self.send(Report::Events(events)).await?;
+        }
+        if self.are_findings_new && self.findings_at.is_none_or(|at| at <= now) {
+            self.are_findings_new = false;
+            self.findings_at = Some(now + FINDINGS_PAUSE);
+            self.send(Report::Findings(self.present_findings())).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a report now.
+    pub async fn send(&self, report: Report) -> Result<(), NobodyListens> {
+        let message = Message { source: Source::Kubernetes, report };
+        self.sender.send(message).await.map_err(|_| NobodyListens)
+    }
+
+    fn present_findings(&self) -> Vec<Finding> {
+        let all: BTreeSet<&Finding> = self.findings.values().flatten().collect();
+        let mut told: Vec<Finding> =
+            all.iter().take(MOST_FINDINGS).map(|finding| (*finding).clone()).collect();
+        if all.len() > MOST_FINDINGS {
+            told.push(Finding {
+                location: None,
+                severity: Severity::Warning,
+                object: None,
+                field: String::new(),
+                message: format!("{} more findings about objects of the cluster", all.len() - MOST_FINDINGS),
+                consequence: String::new(),
+            });
+        }
+        told
+    }
+}
+
+fn finding(object: Option<&ResourceKey>, remark: Remark) -> Finding {
+    let Remark { severity, field, message, consequence, .. } = remark;
+    Finding { location: None, severity, object: object.cloned(), field, message, consequence }
+}

@@ -1,0 +1,150 @@
+//! Kinds come and go.
+//!
+//! A kind that was followed is gone only when the server has said so twice: its objects go with it, and what they denied.
+
+use std::time::Duration;
+
+use ferrule_ruleset::convert::Followed;
+use tokio::time::Instant;
+
+use super::{
+    discovery::{self, Presence, Served},
+    failure::Failure,
+    hub::{Following, Hub, Outcome, Speaker, Subject},
+    watching::follow,
+};
+
+/// How often it is asked which kinds there are where the definitions of custom resources can be watched; for kinds that come otherwise.
+const CALM: Duration = Duration::from_secs(300);
+/// The same where they cannot.
+const UNWATCHED: Duration = Duration::from_secs(60);
+/// The same while something is not clear yet.
+const UNCLEAR: Duration = Duration::from_secs(2);
+/// For how long after a change of definitions it counts as not clear: discovery follows them with a delay.
+const UNSETTLED: Duration = Duration::from_secs(10);
+/// How long definitions may gather before it is asked.
+const GATHER: Duration = Duration::from_millis(200);
+
+impl Hub {
+    pub(super) fn begin_discovery(&mut self) {
+        let client = self.client.borrow().clone();
+        let kinds: Vec<Followed> = self.kinds.iter().map(|kind| kind.followed.clone()).collect();
+        self.tasks.spawn(async move { Outcome::Discovered(discovery::discover(&client, &kinds).await) });
+    }
+
+    pub(super) fn note_discovery(&mut self, answer: Result<Vec<Presence>, Failure>, now: Instant) {
+        let mut next = self.calm_until_next();
+        match answer {
+            Ok(presences) => {
+                self.note_answer(now);
+                self.is_discovered = true;
+                self.follow_definitions();
+                for (index, presence) in presences.into_iter().enumerate() {
+                    if self.set_presence(index, presence, now) == Clarity::Unclear {
+                        next = UNCLEAR;
+                    }
+                }
+            }
+            Err(failure) => {
+                self.standing.note_server_failure(&failure, now);
+                next = UNCLEAR;
+            }
+        }
+        if self.schedule.unsettled_until.is_some_and(|until| now < until) {
+            next = UNCLEAR;
+        }
+        self.schedule.discovery.end(now + next);
+    }
+
+    fn calm_until_next(&mut self) -> Duration {
+        let watched = self.are_definitions_followed;
+        let pause = if watched { CALM } else { UNWATCHED };
+        // The agents of a cluster are not to ask all at once.
+        pause + Duration::from_millis(self.pause.random(60_000).into())
+    }
+
+    /// The definitions of custom resources have changed.
+    pub(super) fn note_definitions(&mut self, now: Instant) {
+        self.schedule.unsettled_until = Some(now + UNSETTLED);
+        self.schedule.discovery.hasten(now + GATHER);
+    }
+
+    fn follow_definitions(&mut self) {
+        if self.definitions.is_none() {
+            let served = discovery::definitions();
+            self.definitions = Some(self.begin_following((Subject::Definitions, 0), served));
+        }
+    }
+
+    fn begin_following(&mut self, speaker: Speaker, served: Served) -> Following {
+        let follower = follow(speaker, served.clone(), self.client.subscribe(), self.to_us.clone());
+        let task = self.tasks.spawn(async move {
+            follower.await;
+            Outcome::Ended
+        });
+        Following { served, task }
+    }
+
+    fn set_presence(&mut self, index: usize, presence: Presence, now: Instant) -> Clarity {
+        let kind = &mut self.kinds[index];
+        let was_missing = std::mem::take(&mut kind.is_missing);
+        match presence {
+            Presence::Unknown { subject, failure } => {
+                self.set_unknown(index, Some(&subject));
+                self.standing.note_trouble(&subject, failure.text(&subject), now);
+                Clarity::Unclear
+            }
+            Presence::Absent if kind.following.is_some() && !was_missing => {
+                kind.is_missing = true;
+                Clarity::Unclear
+            }
+            Presence::Absent => {
+                self.set_unknown(index, None);
+                let kind = &mut self.kinds[index];
+                if let Some(following) = kind.following.take() {
+                    kind.is_listed = false;
+                    self.standing.note_success(&following.served.resource);
+                    let missing = kind.mirror.clear();
+                    missing.iter().for_each(|name| self.note_missing(index, name));
+                }
+                Clarity::Clear
+            }
+            Presence::Served(served) => {
+                self.set_unknown(index, None);
+                self.set_served(index, served, now);
+                Clarity::Clear
+            }
+        }
+    }
+
+    fn set_served(&mut self, index: usize, served: Served, now: Instant) {
+        let kind = &mut self.kinds[index];
+        if kind.following.as_ref().is_some_and(|following| following.served == served) {
+            return;
+        }
+        if let Some(following) = kind.following.take() {
+            self.standing.note_success(&following.served.resource);
+        }
+        kind.epoch += 1;
+        let speaker = (Subject::Kind(index), kind.epoch);
+        self.standing.note_trouble(&served.resource, "it is being listed".to_owned(), now);
+        self.kinds[index].following = Some(self.begin_following(speaker, served));
+    }
+
+    /// Which part of the server does not say whether the kind is served. An obstacle stays as long as it is one for any kind.
+    fn set_unknown(&mut self, index: usize, subject: Option<&str>) {
+        let earlier = std::mem::replace(&mut self.kinds[index].unknown, subject.map(str::to_owned));
+        if let Some(earlier) = earlier
+            && !self.kinds.iter().any(|kind| kind.unknown.as_ref() == Some(&earlier))
+        {
+            self.standing.note_success(&earlier);
+        }
+    }
+}
+
+/// Whether a kind's presence is beyond doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clarity {
+    Clear,
+    Unclear,
+}

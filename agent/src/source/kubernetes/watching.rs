@@ -1,0 +1,308 @@
+//! Follows one kind: a list, then a watch from where the list ended, for ever.
+//!
+//! The library's watcher is not used. It does not look at the status of HTTP of a watch, so that a kind that went (404) looks like garbled text, a version
+//! that is refused by status (410) is asked for again without end, and a server that ends every watch at once is asked as fast as it answers.
+//!
+//! Invariants:
+//! * A list is told as it comes in; what it does not hold is only known when it has ended ([`News::ListEnded`]).
+//! * A watch that breaks is taken up where it broke. Only a server that has forgotten that place (410) leads to a new list.
+//! * Every failure is followed by a pause, and pauses grow until something was understood.
+
+use std::time::Duration;
+
+use futures::{AsyncBufRead, AsyncBufReadExt as _};
+use kube::{
+    Client,
+    api::{ListParams, WatchParams},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    discovery::{Form, Served},
+    failure::Failure,
+    object::{Line, Object, Page},
+    pause::Pause,
+};
+
+/// How long the server may take to begin its answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a list that comes as a watch may be silent; then it is asked for page by page.
+const LIST_SILENCE: Duration = Duration::from_secs(10);
+/// How long a watch lasts before it is asked for anew: 240 s to 290 s, so that the watches of many nodes do not end at once.
+const WATCH_SECONDS: (u32, u32) = (240, 50);
+/// How much longer than that the server may be silent.
+const WATCH_MARGIN: Duration = Duration::from_secs(10);
+/// A watch that ends sooner than this counts as a failure.
+const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+/// How metadata is asked for where objects come one by one, and where they come as a list.
+const OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const LIST_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+/// Objects in a page.
+const PAGE: u32 = 500;
+
+/// What there is to say about a kind.
+#[derive(Debug)]
+pub enum News {
+    /// All objects will be told anew.
+    ListBegan,
+    /// The object is this now.
+    Present(Object),
+    /// The object is gone.
+    Deleted(Object),
+    /// All objects have been told; others do not exist.
+    ListEnded,
+    /// The server answers; nothing has been missed.
+    Alive,
+    /// The kind is not followed at the moment.
+    Failed(Failure),
+}
+
+/// Nobody listens any more.
+pub struct NobodyListens;
+
+/// Why a round ended.
+enum End {
+    NobodyListens,
+    Failed(Failure),
+}
+
+impl From<NobodyListens> for End {
+    fn from(NobodyListens: NobodyListens) -> Self {
+        Self::NobodyListens
+    }
+}
+
+impl<F: Into<Failure>> From<F> for End {
+    fn from(failure: F) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+/// Follows a kind until nobody listens any more.
+pub async fn follow<K: Clone>(
+    kind: K,
+    served: Served,
+    client: watch::Receiver<Client>,
+    outbox: mpsc::Sender<(K, News)>,
+) {
+    let mut follower = Follower {
+        kind,
+        request: kube::core::Request::new(served.path.clone()),
+        served,
+        client,
+        outbox,
+        version: None,
+        pages: false,
+        pause: Pause::new(),
+    };
+    loop {
+        match follower.round().await {
+            Ok(()) => {}
+            Err(End::NobodyListens) => return,
+            Err(End::Failed(failure)) => {
+                if failure.is_gone() {
+                    follower.version = None;
+                }
+                if follower.tell(News::Failed(failure)).await.is_err() {
+                    return;
+                }
+                follower.rest().await;
+            }
+        }
+    }
+}
+
+struct Follower<K> {
+    kind: K,
+    served: Served,
+    request: kube::core::Request,
+    client: watch::Receiver<Client>,
+    outbox: mpsc::Sender<(K, News)>,
+    /// Where the watch goes on; none before the first list, and when the server has forgotten it.
+    version: Option<Box<str>>,
+    /// The server does not offer lists that come as a watch.
+    pages: bool,
+    pause: Pause,
+}
+
+impl<K: Clone> Follower<K> {
+    /// One request, or the pages of one list.
+    async fn round(&mut self) -> Result<(), End> {
+        match self.version.clone() {
+            Some(version) => self.watch_on(&version).await,
+            None if self.pages => self.list().await,
+            None => match self.list_by_watch().await {
+                Err(End::Failed(failure)) if is_unsupported(&failure) => {
+                    self.pages = true;
+                    Ok(())
+                }
+                other => other,
+            },
+        }
+    }
+
+    async fn tell(&self, news: News) -> Result<(), NobodyListens> {
+        self.outbox.send((self.kind.clone(), news)).await.map_err(|_| NobodyListens)
+    }
+
+    /// A request in the form that is wanted.
+    fn addressed<T>(
+        &self,
+        request: Result<http::Request<T>, kube::core::request::Error>,
+        metadata: &'static str,
+    ) -> Result<http::Request<T>, Failure> {
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        if self.served.form == Form::Metadata {
+            request.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static(metadata));
+        }
+        Ok(request)
+    }
+
+    fn client(&mut self) -> Client {
+        self.client.borrow_and_update().clone()
+    }
+
+    /// After a failure. Ends early when there is another client, or the server is known to be back.
+    async fn rest(&mut self) {
+        let pause = self.pause.next();
+        if let Ok(Err(_)) = timeout(pause, self.client.changed()).await {
+            sleep(pause).await;
+        }
+    }
+
+    /// A list that comes as the beginning of a watch.
+    async fn list_by_watch(&mut self) -> Result<(), End> {
+        let parameters = self.parameters();
+        let request = self.request.watch(&WatchParams { send_initial_events: true, ..parameters }, "");
+        let request = self.addressed(request, OBJECT_METADATA)?;
+        let client = self.client();
+        let answer = client.request_stream(request);
+        let mut lines = Lines::new(timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)??);
+        self.tell(News::ListBegan).await?;
+        loop {
+            let Some(line) = lines.next(LIST_SILENCE).await? else { return Err(ended_early().into()) };
+            match Line::read(line, self.served.keep)? {
+                Line::Present(object) => self.tell(News::Present(object)).await?,
+                Line::Deleted(object) => self.tell(News::Deleted(object)).await?,
+                Line::Bookmark { ends_list: false, .. } => {}
+                Line::Bookmark { ends_list: true, version } => {
+                    self.version = Some(version);
+                    self.tell(News::ListEnded).await?;
+                    return self.read_on(lines).await;
+                }
+                Line::Failed(failure) => return Err(failure.into()),
+            }
+        }
+    }
+
+    /// A list page by page.
+    async fn list(&mut self) -> Result<(), End> {
+        let mut parameters = ListParams { limit: Some(PAGE), ..ListParams::default() };
+        let client = self.client();
+        let mut has_begun = false;
+        loop {
+            let request = self.addressed(self.request.list(&parameters), LIST_METADATA)?;
+            let answer = timeout(PATIENCE, client.request_text(request));
+            let page = Page::read(answer.await.map_err(|_| Failure::Silent)??.as_bytes(), self.served.keep)?;
+            if !has_begun {
+                self.tell(News::ListBegan).await?;
+                has_begun = true;
+            }
+            for object in page.items {
+                self.tell(News::Present(object)).await?;
+            }
+            parameters.continue_token = page.next;
+            if parameters.continue_token.is_none() {
+                if page.version.is_empty() {
+                    return Err(Failure::Unintelligible("the list has no resourceVersion".to_owned()).into());
+                }
+                self.version = Some(page.version);
+                self.tell(News::ListEnded).await?;
+                self.pause.reset();
+                return Ok(());
+            }
+        }
+    }
+
+    /// A watch that goes on from a version.
+    async fn watch_on(&mut self, version: &str) -> Result<(), End> {
+        let parameters = self.parameters();
+        let request = self.addressed(self.request.watch(&parameters, version), OBJECT_METADATA)?;
+        let client = self.client();
+        let answer = client.request_stream(request);
+        let lines = Lines::new(timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)??);
+        self.tell(News::Alive).await?;
+        self.read_on(lines).await
+    }
+
+    async fn read_on<R: AsyncBufRead + Unpin>(&mut self, mut lines: Lines<R>) -> Result<(), End> {
+        let began = Instant::now();
+        let silence = Duration::from_secs(u64::from(WATCH_SECONDS.0 + WATCH_SECONDS.1)) + WATCH_MARGIN;
+        loop {
+            let line = tokio::select! {
+                line = lines.next(silence) => line?,
+                // Another client, or reason to doubt that this connection still stands.
+                changed = self.client.changed() => match changed {
+                    Ok(()) => return Ok(()),
+                    Err(_) => return Err(End::NobodyListens),
+                },
+            };
+            let Some(line) = line else {
+                return if began.elapsed() < SHORTEST_WATCH { Err(ended_early().into()) } else { Ok(()) };
+            };
+            let (version, news) = match Line::read(line, self.served.keep)? {
+                Line::Present(object) => (object.version.clone(), News::Present(object)),
+                Line::Deleted(object) => (object.version.clone(), News::Deleted(object)),
+                Line::Bookmark { version, .. } => (version, News::Alive),
+                Line::Failed(failure) => return Err(failure.into()),
+            };
+            if !version.is_empty() {
+                self.version = Some(version);
+            }
+            self.pause.reset();
+            self.tell(news).await?;
+        }
+    }
+
+    fn parameters(&mut self) -> WatchParams {
+        let (shortest, spread) = WATCH_SECONDS;
+        WatchParams { timeout: Some(shortest + self.pause.random(spread)), ..WatchParams::default() }
+    }
+}
+
+/// Whether a failure says that the server does not offer lists that come as a watch.
+fn is_unsupported(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused { code: 400 | 422, .. } | Failure::Silent)
+}
+
+fn ended_early() -> Failure {
+    Failure::Unintelligible("the server ended the watch as soon as it had begun".to_owned())
+}
+
+/// The lines of an answer.
+struct Lines<R> {
+    answer: R,
+    line: Vec<u8>,
+}
+
+impl<R: AsyncBufRead + Unpin> Lines<R> {
+    fn new(answer: R) -> Self {
+        Self { answer, line: Vec::new() }
+    }
+
+    /// The next line; none at the end, where half a line counts for nothing.
+    async fn next(&mut self, silence: Duration) -> Result<Option<&[u8]>, Failure> {
+        self.line.clear();
+        match timeout(silence, self.answer.read_until(b'\n', &mut self.line)).await {
+            Ok(Ok(_)) => Ok(self.line.ends_with(b"\n").then_some(&self.line)),
+            Ok(Err(error)) => Err(Failure::Unreachable(super::failure::chain(&error))),
+            Err(_) => Err(Failure::Silent),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

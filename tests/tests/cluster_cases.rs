@@ -1,0 +1,138 @@
+//! Every case of `tests/cases` once more, as a cluster has it: the objects in a real API server, the agents following it, judged by real packets.
+//! `CASE=text` picks cases by name.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use ferrule_tests::{
+    agent::{Agent, Input},
+    api_server::{ApiServer, admissible, definitions, refusal},
+    case::{Case, verdict},
+    probe::Prober,
+    service::Mode,
+};
+use serde_json::Value;
+
+/// How many servers work side by side: most of a case is waiting.
+const SERVERS: usize = 2;
+
+/// How long a change may take to be followed before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Cases that no cluster can have, and what an API server says to which of their objects.
+const REFUSED: [(&str, &str, &str); 0] = [];
+
+/// Judges a case on a server that has nothing of another, and leaves nothing on it.
+fn judge(server: &ApiServer, case: &Case) -> Result<Vec<String>> {
+    let objects = admissible(&case.objects);
+    let judged = match REFUSED.iter().find(|(name, ..)| *name == case.name) {
+        Some((_, object, reason)) => refuse(server, &objects, object, reason).map(|()| Vec::new()),
+        None => judge_objects(server, case, &objects),
+    };
+    server.client().clear(&objects).context("clear")?;
+    judged
+}
+
+/// All objects are accepted but one, which is refused for this reason.
+fn refuse(server: &ApiServer, objects: &[Value], refused: &str, reason: &str) -> Result<()> {
+    let (wrong, right): (Vec<_>, Vec<_>) =
+        objects.iter().cloned().partition(|object| object["metadata"]["name"] == refused);
+    server.client().apply_all(&right)?;
+    ensure!(wrong.len() == 1, "{} objects are called {refused}", wrong.len());
+    let error = server.client().apply(&wrong[0]).err().with_context(|| format!("{refused} was accepted"))?;
+    let said = refusal(&error).with_context(|| format!("{error:#}"))?;
+    ensure!(said.message.contains(reason), "{refused} was refused for another reason: {}", said.message);
+    Ok(())
+}
+
+fn judge_objects(server: &ApiServer, case: &Case, objects: &[Value]) -> Result<Vec<String>> {
+    server.client().apply_all(objects)?;
+    let topology = case.topology()?;
+    server.join(&topology)?;
+    if !case.proxy.is_idle() {
+        case.proxy.install(&topology, Mode::Nftables)?;
+    }
+    let (mut agents, kubeconfig) = (Vec::new(), server.kubeconfig());
+    for (node, namespace) in topology.nodes() {
+        let input = Input::Kubernetes(&kubeconfig);
+        agents.push((Agent::start(namespace, node, input, &case.arguments)?, namespace));
+    }
+    for (agent, namespace) in &mut agents {
+        agent.wait_ready(namespace)?;
+    }
+    let probes: Vec<_> = case.questions.iter().map(|question| question.probe.clone()).collect();
+    let deliveries = Prober::new(&topology).deliver(&probes)?;
+    let answered = case.questions.iter().zip(deliveries);
+    let wrong = answered.filter(|(question, delivery)| question.probe.expected != *delivery);
+    let failures =
+        wrong.map(|(question, delivery)| case.report("a cluster", question, verdict(delivery))).collect();
+    agents.into_iter().try_for_each(|(agent, _)| agent.end_with(&case.errors))?;
+    Ok(failures)
+}
+
+/// The policies go and come back while the agents watch. When they have followed is not known, but that they will have.
+fn judge_again(
+    server: &ApiServer,
+    case: &Case,
+    objects: &[Value],
+    prober: &mut Prober<'_>,
+) -> Result<Vec<String>> {
+    let is_policy = |object: &&Value| {
+        object["apiVersion"].as_str().is_some_and(|version| {
+            version.starts_with("projectcalico.org/") || version.contains("networking.k8s.io/")
+        })
+    };
+    let policies: Vec<_> = objects.iter().filter(is_policy).cloned().collect();
+    server.client().clear(&policies)?;
+    server.client().apply_all(&policies)?;
+    let begin = Instant::now();
+    loop {
+        let failures = ask(case, prober, "a cluster whose policies were made anew")?;
+        if failures.is_empty() || begin.elapsed() > PATIENCE {
+            return Ok(failures);
+        }
+    }
+}
+
+/// Sends every flow of a case: reports of all that went otherwise than the case says.
+fn ask(case: &Case, prober: &mut Prober<'_>, judge: &str) -> Result<Vec<String>> {
+    let probes: Vec<_> = case.questions.iter().map(|question| question.probe.clone()).collect();
+    let answered = case.questions.iter().zip(prober.deliver(&probes)?);
+    let wrong = answered.filter(|(question, delivery)| question.probe.expected != *delivery);
+    Ok(wrong.map(|(question, delivery)| case.report(judge, question, verdict(delivery))).collect())
+}
+
+#[test]
+fn packets() {
+    let cases = Case::all().unwrap();
+    let (next, failures, begin) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()), Instant::now());
+    let work = |number: usize| {
+        let server = ApiServer::start(&format!("cases{number}"), &[]).unwrap();
+        definitions::install(server.client(), &definitions::calico()).unwrap();
+        definitions::install(server.client(), &definitions::policy_api().unwrap()).unwrap();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let found =
+                judge(&server, case).unwrap_or_else(|error| vec![format!("{}: {error:#}", case.name)]);
+            if !found.is_empty() {
+                failures.lock().unwrap().insert(case.name.clone(), found);
+            }
+        }
+    };
+    let work = &work;
+    thread::scope(|scope| (0..SERVERS).for_each(|number| drop(scope.spawn(move || work(number)))));
+    let failures = failures.into_inner().unwrap();
+    let text: Vec<_> = failures.values().flatten().cloned().collect();
+    let verdicts: usize = cases.iter().map(|case| case.questions.len()).sum();
+    println!("{} cases, {verdicts} verdicts in {:?}", cases.len(), begin.elapsed());
+    assert!(text.is_empty(), "{} of {} cases failed:\n\n{}", failures.len(), cases.len(), text.join("\n\n"));
+}
