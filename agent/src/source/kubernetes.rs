@@ -4,12 +4,14 @@
 
 mod departure;
 mod discovery;
-mod failure;
+pub mod failure;
+#[cfg(test)]
+mod fake;
 mod hub;
 mod inquiry;
 mod intake;
-mod mirror;
-mod object;
+pub mod mirror;
+pub mod object;
 mod outbox;
 mod pause;
 mod presence;

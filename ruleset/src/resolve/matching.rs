@@ -52,12 +52,17 @@ impl Matching {
     }
 
     /// The item now has these labels and inherits from these parents.
-    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: Vec<Parent>) -> Vec<Change> {
+    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: &[Parent]) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.labelled.set_item(id, labels, parents) {
             self.judge(id, &mut changes);
         }
         changes
+    }
+
+    /// Whether the item has these labels and inherits from these parents.
+    pub(super) fn is_like(&self, id: ItemId, labels: &Labels, parents: &[Parent]) -> bool {
+        self.labelled.is_like(id, labels, parents)
     }
 
     /// The item is gone.
@@ -75,7 +80,8 @@ impl Matching {
     /// The parent now has these labels (without prefix); `None` if it does not exist.
     pub(super) fn set_parent(&mut self, parent: &Parent, labels: Option<&Labels>) -> Vec<Change> {
         let mut changes = Vec::new();
-        for child in self.labelled.set_parent(parent, labels.map(|labels| parent.lend(labels))) {
+        let lent = labels.map(|labels| parent.lend(labels));
+        for child in self.labelled.set_parent(parent, lent.as_ref()) {
             self.judge(child, &mut changes);
         }
         changes

@@ -104,16 +104,21 @@ impl Hub {
             return;
         };
         kind.example.get_or_insert_with(|| key.clone());
-        let is_news = kind.mirror.note(key.place(), object.digest(&self.digests));
+        let digest = object.digest(&self.digests);
+        let known = kind.mirror.note_known(&key.place(), digest);
         if let ResourceKey::Namespace(name) = &key {
             self.note_namespace(name, object);
         }
         self.departures.note_present(&key);
-        if !is_news {
+        if known == Some(false) {
             return;
         }
         let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
         let Converted { key, resource, remarks } = *converted;
+        if known.is_none() {
+            // The name of what is sent, so that it stands in memory once.
+            self.kinds[index].mirror.note(key.place(), digest);
+        }
         self.outbox.set_remarks(Remarked::Object(key.clone()), remarks);
         self.outbox.push(match resource {
             Some(resource) => Event::Upsert(resource),
