@@ -34,7 +34,7 @@ fn policy(selector: &str) -> String {
 /// Two nodes in a cluster that knows Calico's kinds and ours.
 fn rig(label: &str) -> ClusterRig {
     let mut rig = ClusterRig::wire(label, OBJECTS, &[]).unwrap();
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/crds");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/base");
     let is_ours = |definition: &Value| definition["spec"]["group"] == "ferrule.io";
     let ours: Vec<Value> = definitions::of_folder(&ours).unwrap().into_iter().filter(is_ours).collect();
     assert_eq!(ours.len(), 1);
