@@ -173,7 +173,7 @@ impl NodeObject {
             }
             Outcome::NotFound => {
                 let reason =
-                    "the cluster does not serve this kind; apply the definitions of deploy/crds".to_owned();
+                    "the cluster does not serve this kind; apply the definitions of deploy/base".to_owned();
                 sinks.close(WRITE, reason, now);
             }
             Outcome::Conflict => self.pace.note_write(now),

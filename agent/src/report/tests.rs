@@ -256,7 +256,7 @@ async fn a_definition_may_come_later() {
         server.answer_with("/nodepolicystatuses", Some((404, "page not found")));
         sleep(20 * MINUTE).await;
         let complaints = agent.complaints().unwrap();
-        assert!(complaints[0].contains("apply the definitions of deploy/crds"), "{complaints:?}");
+        assert!(complaints[0].contains("apply the definitions of deploy/base"), "{complaints:?}");
         assert!(server.asked("/nodepolicystatuses").len() <= 10);
         server.answer_with("/nodepolicystatuses", None);
         sleep(6 * MINUTE).await;
