@@ -108,7 +108,10 @@ impl ResourceKey {
         if let (Self::Pod(name), Self::Pod(other)) = (self, other)
             && name.namespace == other.namespace
         {
-            return Self::Pod(ObjectName { namespace: other.namespace.clone(), name: Arc::clone(&name.name) });
+            return Self::Pod(ObjectName {
+                namespace: other.namespace.clone(),
+                name: Arc::clone(&name.name),
+            });
         }
         self.clone()
     }

@@ -66,7 +66,8 @@ impl Tenancy {
     /// The addresses whose connections are nobody's business by the time of another tenancy: those that had a tenant and have none, or another one besides
     /// or instead. Where of two claimants one leaves, the address passed on when the other came: a pod may be given the address of one that is ending.
     pub fn departed(&self, now: &Self) -> BTreeSet<IpAddr> {
-        let passed = |(address, before): &(&IpAddr, &BTreeSet<Tenant>)| is_passed(before, now.tenants.get(*address));
+        let passed =
+            |(address, before): &(&IpAddr, &BTreeSet<Tenant>)| is_passed(before, now.tenants.get(*address));
         self.tenants.iter().filter(passed).map(|(address, _)| *address).collect()
     }
 }

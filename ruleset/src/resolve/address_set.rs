@@ -53,7 +53,13 @@ struct UsedSet {
 
 impl AddressSets {
     /// The endpoint or network set now has these labels and parents and gives these members.
-    pub(super) fn set_owner(&mut self, key: &ResourceKey, labels: &Labels, parents: &[Parent], owner: &Owner) {
+    pub(super) fn set_owner(
+        &mut self,
+        key: &ResourceKey,
+        labels: &Labels,
+        parents: &[Parent],
+        owner: &Owner,
+    ) {
         let traits = Traits { labels, parents, ports: owner.ports() };
         let (cohort, before) = self.cohorts.set(key, &traits, owner.nets(), &mut self.matching);
         self.pass_on(before.as_ref().map(|(cohort, owner)| (*cohort, owner)), Some((cohort, owner)));

@@ -58,7 +58,8 @@ impl Cohorts {
         let cohort = self.with(traits, matching);
         let nets = Nets::from(nets);
         let Some(id) = self.owners.find(key) else {
-            let relative = self.cohorts.get(&cohort).and_then(|cohort| self.owners.get(*cohort.members.first()?));
+            let relative =
+                self.cohorts.get(&cohort).and_then(|cohort| self.owners.get(*cohort.members.first()?));
             let key = relative.map_or_else(|| key.clone(), |relative| key.sharing_namespace(&relative.key));
             let id = self.owners.insert(Entry { key, cohort, rank: 0, nets });
             self.join(id, cohort);

@@ -118,9 +118,11 @@ impl<Id: Copy + Ord> LabelIndex<Id> {
         let Some(by_value) = self.by_key.get(key) else { return 0 };
         match restriction {
             Restriction::Present => by_value.count,
-            Restriction::OneOf(values) => {
-                values.iter().filter_map(|value| by_value.ids.get(value)).map(|label| self.bearers(*label).len()).sum()
-            }
+            Restriction::OneOf(values) => values
+                .iter()
+                .filter_map(|value| by_value.ids.get(value))
+                .map(|label| self.bearers(*label).len())
+                .sum(),
             Restriction::Absent | Restriction::Contradiction => 0,
         }
     }

@@ -189,7 +189,8 @@ impl Labelled {
         self.last_parent += 1;
         let id = ParentId(self.last_parent);
         self.parent_ids.insert(parent.clone(), id);
-        self.parents.insert(id, ParentLabels { parent: parent.clone(), labels: None, children: BTreeSet::new() });
+        self.parents
+            .insert(id, ParentLabels { parent: parent.clone(), labels: None, children: BTreeSet::new() });
         id
     }
 

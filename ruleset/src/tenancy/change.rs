@@ -35,7 +35,8 @@ impl Tenancy {
                 self.admit(address, tenant);
             }
         }
-        let passed = |(address, before): &(IpAddr, BTreeSet<Tenant>)| is_passed(before, self.tenants.get(address));
+        let passed =
+            |(address, before): &(IpAddr, BTreeSet<Tenant>)| is_passed(before, self.tenants.get(address));
         touched.into_iter().filter(passed).map(|(address, _)| address).collect()
     }
 
@@ -74,13 +75,18 @@ fn readdressed<'a>(before: &'a Table, now: &'a Table) -> BTreeSet<&'a ChainName>
         DiffItem::Add(name, chain) | DiffItem::Remove(name, chain) => {
             (!addresses(chain).is_empty()).then_some(name)
         }
-        DiffItem::Update { old: (_, old), new: (name, new) } => (addresses(old) != addresses(new)).then_some(name),
+        DiffItem::Update { old: (_, old), new: (name, new) } => {
+            (addresses(old) != addresses(new)).then_some(name)
+        }
     });
     differing.collect()
 }
 
 /// The tenant of an interface, with each of its addresses.
-fn tenants<'a>(table: &'a Table, interface: &InterfaceName) -> impl Iterator<Item = (IpAddr, Tenant)> + use<'a> {
+fn tenants<'a>(
+    table: &'a Table,
+    interface: &InterfaceName,
+) -> impl Iterator<Item = (IpAddr, Tenant)> + use<'a> {
     let entry = verdicts(table).and_then(|verdicts| verdicts.get_key_value(interface));
     let chain = entry.and_then(|(interface, verdict)| Some((interface, Verdict::chain(verdict)?)));
     chain.into_iter().flat_map(|(interface, name)| {

@@ -56,14 +56,14 @@ pub fn run() -> Result<()> {
         bare_lists(&client)?;
         let listed = began.elapsed();
         let began = Instant::now();
-        let mut agent =
-            Agent::start(server.namespace(), NODE, Input::Kubernetes(&server.kubeconfig()), &[])?;
+        let mut agent = Agent::start(server.namespace(), NODE, Input::Kubernetes(&server.kubeconfig()), &[])?;
         agent.wait_ready(server.namespace())?;
         times.round([listed, began.elapsed()].map(|time| time.as_secs_f64() * 1e3).to_vec());
         memory.push(Memory::of(agent.process())?);
         agent.end()?;
     }
-    for (index, name) in ["bare lists with kube", "ferrule-agent, process start to ready"].iter().enumerate() {
+    for (index, name) in ["bare lists with kube", "ferrule-agent, process start to ready"].iter().enumerate()
+    {
         println!("  {name:45} {:7.1} ms x{:.2}", times.median(index), times.ratio(index));
     }
     memory.iter().for_each(|memory| println!("  the agent when ready: {memory}"));
@@ -110,9 +110,7 @@ async fn fill(client: Client, population: Population) -> Result<()> {
         writes.try_collect::<Vec<()>>().await
     };
     write((0..population.namespaces).map(|index| population.namespace(index)).collect()).await?;
-    let account = |index| {
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": format!("namespace-{index}")}})
-    };
+    let account = |index| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": format!("namespace-{index}")}});
     write((0..population.namespaces).map(account).collect()).await?;
     write((0..population.policies).map(|index| population.policy(index)).collect()).await?;
     let pods = stream::iter(0..population.pods).map(|index| create(client, population.pod(index)));

@@ -18,7 +18,8 @@ impl Memory {
     pub fn of(process: u32) -> Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let figure = |name: &str| -> Result<f64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a figure of memory")?;
+            let line =
+                status.lines().find_map(|line| line.strip_prefix(name)).context("a figure of memory")?;
             Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
         };
         Ok(Self { now: figure("VmRSS:")?, peak: figure("VmHWM:")? })

@@ -117,19 +117,45 @@ impl Population {
             2 => (json!({}), json!(["Ingress"]), json!([{"from": [team], "ports": ports}]), Value::Null),
             3 => {
                 let resolver = json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "namespace-0"}}, "podSelector": {"matchLabels": {"app": "application-0"}}});
-                (json!({}), json!(["Egress"]), Value::Null, json!([{"to": [resolver], "ports": [{"protocol": "UDP", "port": 53}]}]))
+                (
+                    json!({}),
+                    json!(["Egress"]),
+                    Value::Null,
+                    json!([{"to": [resolver], "ports": [{"protocol": "UDP", "port": 53}]}]),
+                )
             }
             4 => {
                 let environment = ENVIRONMENTS[home % ENVIRONMENTS.len()];
                 let peer = json!({"namespaceSelector": {"matchLabels": {"environment": environment}}, "podSelector": {"matchLabels": {"tier": TIERS[home % TIERS.len()]}}});
-                (json!({}), json!(["Ingress", "Egress"]), json!([{"from": [peer], "ports": ports}]), json!([{"to": [{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.128/25"]}}]}]))
+                (
+                    json!({}),
+                    json!(["Ingress", "Egress"]),
+                    json!([{"from": [peer], "ports": ports}]),
+                    json!([{"to": [{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.128/25"]}}]}]),
+                )
             }
-            5 | 6 => (some, json!(["Ingress"]), json!([{"from": [{"podSelector": {"matchLabels": {"app": application(2)}}}], "ports": ports}]), Value::Null),
+            5 | 6 => (
+                some,
+                json!(["Ingress"]),
+                json!([{"from": [{"podSelector": {"matchLabels": {"app": application(2)}}}], "ports": ports}]),
+                Value::Null,
+            ),
             7 | 8 => {
-                let peer = json!({"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": application(3)}}});
-                (some, json!(["Egress"]), Value::Null, json!([{"to": [peer], "ports": [{"protocol": "TCP", "port": "http"}]}]))
+                let peer =
+                    json!({"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": application(3)}}});
+                (
+                    some,
+                    json!(["Egress"]),
+                    Value::Null,
+                    json!([{"to": [peer], "ports": [{"protocol": "TCP", "port": "http"}]}]),
+                )
             }
-            _ => (some, json!(["Ingress"]), json!([{"from": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": ports}]), Value::Null),
+            _ => (
+                some,
+                json!(["Ingress"]),
+                json!([{"from": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": ports}]),
+                Value::Null,
+            ),
         };
         let mut spec = json!({"podSelector": subject, "policyTypes": types});
         for (direction, rules) in [("ingress", ingress), ("egress", egress)] {

@@ -43,7 +43,11 @@ pub fn run() -> Result<()> {
     ensure!(agent.answer()? == "ready", "the agent is not ready");
     println!("  everything told in {:6.1} s   {}", began.elapsed().as_secs_f64(), agent.memory()?);
     let ordinary = agent.replay(mix::ordinary(&population, ROUNDS))?;
-    println!("  after {} events            {}", ordinary.values().map(Vec::len).sum::<usize>(), agent.memory()?);
+    println!(
+        "  after {} events            {}",
+        ordinary.values().map(Vec::len).sum::<usize>(),
+        agent.memory()?
+    );
     let all: Vec<f64> = ordinary.values().flatten().copied().collect();
     print_times("all of the ordinary mix", all);
     ordinary.into_iter().for_each(|(kind, times)| print_times(&format!("{kind:?}"), times));
@@ -57,7 +61,10 @@ fn print_times(name: &str, mut times: Vec<f64>) {
     times.sort_by(f64::total_cmp);
     let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len() - 1)).copied();
     let [median, late, last] = [0.5, 0.99, 1.0].map(|share| at(share).unwrap_or_default());
-    println!("  {name:28} median {median:6.0} us, p99 {late:6.0} us, longest {last:6.0} us ({} events)", times.len());
+    println!(
+        "  {name:28} median {median:6.0} us, p99 {late:6.0} us, longest {last:6.0} us ({} events)",
+        times.len()
+    );
 }
 
 /// The agent.
@@ -71,7 +78,8 @@ struct Replay {
 impl Replay {
     fn start(namespace: &Namespace) -> Result<Self> {
         let mut command = namespace.command(program("ferrule-replay", "FERRULE_REPLAY")?)?;
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start the agent")?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start the agent")?;
         let events = child.stdin.take().context("its input")?;
         let answers = child.stdout.take().context("its output")?;
         Ok(Self { child, events: BufWriter::new(events), answers: BufReader::new(answers) })

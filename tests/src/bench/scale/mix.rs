@@ -61,7 +61,11 @@ pub fn ordinary(population: &Population, rounds: usize) -> impl Iterator<Item = 
             happening(Kind::PolicyEdited, "MODIFIED", &edited(round % population.local_pods, 2)),
             happening(Kind::RemotePodDeleted, "DELETED", &population.pod(new)),
             happening(Kind::LocalPodDeleted, "DELETED", &local()),
-            happening(Kind::RemotePolicyEdited, "MODIFIED", &edited(population.namespaces - 1 - round % 100, 5)),
+            happening(
+                Kind::RemotePolicyEdited,
+                "MODIFIED",
+                &edited(population.namespaces - 1 - round % 100, 5),
+            ),
         ]
     })
 }

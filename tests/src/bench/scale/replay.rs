@@ -65,7 +65,8 @@ pub fn run() -> Result<()> {
 
 fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let tell = |source, report| sender.blocking_send(Message { source, report }).context("the loop has ended");
+    let tell =
+        |source, report| sender.blocking_send(Message { source, report }).context("the loop has ended");
     tell(Source::Links, Report::Events(vec![Event::Links(Links::Observed(ObservedLinks::default()))]))?;
     tell(Source::Links, Report::InSync)?;
     let mut decoder = Decoder::new();
@@ -127,7 +128,10 @@ impl Decoder {
     fn new() -> Self {
         let kinds = convert::followed().into_iter().filter_map(|followed| {
             let api = *followed.apis.first()?;
-            Some((format!("{} {}", api.0, api.1), Kind { api, keep: followed.keep, mirror: Mirror::default() }))
+            Some((
+                format!("{} {}", api.0, api.1),
+                Kind { api, keep: followed.keep, mirror: Mirror::default() },
+            ))
         });
         Self { kinds: kinds.collect(), digests: RandomState::new() }
     }
@@ -147,7 +151,9 @@ impl Decoder {
         if known == Some(false) {
             return Ok(None);
         }
-        let Conversion::Object(converted) = convert::convert(&object.tree, Some(*api)) else { bail!("not an object") };
+        let Conversion::Object(converted) = convert::convert(&object.tree, Some(*api)) else {
+            bail!("not an object")
+        };
         if known.is_none() {
             mirror.note(converted.key.place(), digest);
         }
