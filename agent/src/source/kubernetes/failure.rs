@@ -13,7 +13,12 @@ pub enum Failure {
     /// The credentials cannot be read, or the server could not be reached or be trusted; why.
     Unreachable(String),
     /// The server answered with this status of HTTP, and said this.
-    Refused { code: u16, message: String },
+    Refused {
+        /// The status.
+        code: u16,
+        /// What the server said.
+        message: String,
+    },
     /// The server answered with something that is not what the API says; what.
     Unintelligible(String),
     /// Nothing came for too long.
