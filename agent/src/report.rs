@@ -135,7 +135,7 @@ impl Reporter {
                     pause = (pause * 2).min(PAUSES.1);
                 }
             }
-            let present = self.sinks.findings();
+            let present = self.sinks.findings(Instant::now());
             if present != told {
                 told.clone_from(&present);
                 let message = Message { source: Source::Reports, report: Report::Findings(present) };

@@ -58,7 +58,9 @@ impl ApiServer {
     /// Starts a server and waits until it can be used. The calling thread has to outlive it. Arguments are those of the fixture's README; behind `--`
     /// those of kube-apiserver.
     pub fn start(label: &str, arguments: &[&str]) -> Result<Self> {
-        let namespace = Namespace::create(&format!("{label}-api"))?;
+        static STARTED: AtomicU16 = AtomicU16::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let namespace = Namespace::create(&format!("{number}{label}-api"))?;
         namespace.execute(
             "ip",
             &["-batch", "-"],

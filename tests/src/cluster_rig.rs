@@ -157,7 +157,13 @@ impl ClusterRig {
     /// Sends datagrams between pods; an error that names the first one that did not go as expected.
     pub fn expect(&self, pairs: &[(&str, &str, Delivery)]) -> Result<()> {
         let probes = self.probes(pairs)?;
-        check(&probes, &Prober::new(&self.topology).deliver(&probes)?)
+        check(&probes, &Prober::new(&self.topology).deliver(&probes)?).with_context(|| self.logs())
+    }
+
+    /// What the agents have logged so far.
+    fn logs(&self) -> String {
+        let log = |agent: &Agent| agent.log_text().unwrap_or_default();
+        format!("the agents:\n{}", self.agents.values().map(log).collect::<Vec<_>>().join("\n"))
     }
 
     /// Sends datagrams between pods again and again until all go as expected.
@@ -166,9 +172,7 @@ impl ClusterRig {
         loop {
             let checked = check(&probes, &prober.deliver(&probes)?);
             if checked.is_ok() || begin.elapsed() > PATIENCE {
-                let log = |node: &String| self.agent(node).and_then(Agent::log_text).unwrap_or_default();
-                let logs = || self.agents.keys().map(log).collect::<Vec<_>>().join("\n");
-                return checked.with_context(|| format!("after {PATIENCE:?}; the agents:\n{}", logs()));
+                return checked.with_context(|| format!("after {PATIENCE:?}; {}", self.logs()));
             }
             thread::sleep(Duration::from_millis(20));
         }

@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -25,6 +25,9 @@ use serde_json::Value;
 
 /// How many servers work side by side: most of a case is waiting.
 const SERVERS: usize = 2;
+
+/// How long a change may take to be followed before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Cases that no cluster can have, and what an API server says to which of their objects.
 const REFUSED: [(&str, &str, &str); 0] = [];
@@ -75,6 +78,38 @@ fn judge_objects(server: &ApiServer, case: &Case, objects: &[Value]) -> Result<V
         wrong.map(|(question, delivery)| case.report("a cluster", question, verdict(delivery))).collect();
     agents.into_iter().try_for_each(|(agent, _)| agent.end_with(&case.errors))?;
     Ok(failures)
+}
+
+/// The policies go and come back while the agents watch. When they have followed is not known, but that they will have.
+fn judge_again(
+    server: &ApiServer,
+    case: &Case,
+    objects: &[Value],
+    prober: &mut Prober<'_>,
+) -> Result<Vec<String>> {
+    let is_policy = |object: &&Value| {
+        object["apiVersion"].as_str().is_some_and(|version| {
+            version.starts_with("projectcalico.org/") || version.contains("networking.k8s.io/")
+        })
+    };
+    let policies: Vec<_> = objects.iter().filter(is_policy).cloned().collect();
+    server.client().clear(&policies)?;
+    server.client().apply_all(&policies)?;
+    let begin = Instant::now();
+    loop {
+        let failures = ask(case, prober, "a cluster whose policies were made anew")?;
+        if failures.is_empty() || begin.elapsed() > PATIENCE {
+            return Ok(failures);
+        }
+    }
+}
+
+/// Sends every flow of a case: reports of all that went otherwise than the case says.
+fn ask(case: &Case, prober: &mut Prober<'_>, judge: &str) -> Result<Vec<String>> {
+    let probes: Vec<_> = case.questions.iter().map(|question| question.probe.clone()).collect();
+    let answered = case.questions.iter().zip(prober.deliver(&probes)?);
+    let wrong = answered.filter(|(question, delivery)| question.probe.expected != *delivery);
+    Ok(wrong.map(|(question, delivery)| case.report(judge, question, verdict(delivery))).collect())
 }
 
 #[test]

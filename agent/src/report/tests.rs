@@ -33,6 +33,10 @@ struct Agent {
 
 impl Agent {
     fn start(server: &Server, node: &str) -> Self {
+        server.put(
+            &format!("/api/v1/nodes/{node}"),
+            json!({"metadata": {"name": node, "uid": format!("uid-{node}")}}),
+        );
         let node = NodeName::from(node);
         let mut first = Status::new(node.clone(), Source::Kubernetes.awaited_with(), Instant::now());
         first.awaited.clear();
@@ -61,7 +65,6 @@ impl Agent {
 
 async fn play<F: Future<Output = ()>>(script: impl FnOnce(Server, Agent) -> F) {
     let server = Server::default();
-    server.put("/api/v1/nodes/node-1", json!({"metadata": {"name": "node-1", "uid": "the-node"}}));
     for name in ["web", "db"] {
         server.put(
             &format!("{POLICIES}/{name}"),
@@ -110,7 +113,7 @@ async fn a_finding_is_an_event_on_its_object_and_stands_in_the_nodes() {
         assert_eq!(event["note"], "spec.ingress[0]: port 70000 is none (the rule matches nothing)");
         assert_eq!(event["metadata"]["namespace"], "shop");
         let node = server.object(&format!("{NODES}/node-1")).unwrap();
-        assert_eq!(node["metadata"]["ownerReferences"][0]["uid"], "the-node");
+        assert_eq!(node["metadata"]["ownerReferences"][0]["uid"], "uid-node-1");
         assert_eq!(node["status"]["findingCount"], 1);
         assert_eq!(node["status"]["findings"][0]["object"], "KubernetesNetworkPolicy shop/web");
         assert_eq!(node["status"]["conditions"][0]["status"], "True");
@@ -229,10 +232,11 @@ async fn a_missing_right_is_one_finding_and_no_loop() {
         play(async |server, mut agent| {
             server.answer_with(part, Some((403, "you are nobody")));
             agent.find(vec![finding(policy("web"), "wrong")]);
-            sleep(60 * MINUTE).await;
+            sleep(4 * MINUTE).await;
             let complaints = agent.complaints().unwrap();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
             assert!(complaints[0].contains(&format!("cannot {verb}: you are nobody")), "{complaints:?}");
+            sleep(60 * MINUTE).await;
             assert!(server.asked(part).len() <= 26, "{part}: {}", server.asked(part).len());
             // An object that may not be read is told about all the same.
             assert_eq!(server.objects("/events/").len(), usize::from(part != "/events"));
@@ -240,9 +244,7 @@ async fn a_missing_right_is_one_finding_and_no_loop() {
             server.answer_with(part, None);
             agent.find(vec![finding(policy("db"), "wrong")]);
             sleep(6 * MINUTE).await;
-            if part != "/nodes/" {
-                assert_eq!(agent.complaints(), Some(Vec::new()), "{part}");
-            }
+            assert_eq!(agent.complaints(), Some(Vec::new()), "{part}");
         })
         .await;
     }
@@ -260,6 +262,19 @@ async fn a_definition_may_come_later() {
         sleep(6 * MINUTE).await;
         assert_eq!(status_of(&server, "node-1")["dataplane"], "nftables");
         assert_eq!(agent.complaints(), Some(Vec::new()));
+    })
+    .await;
+}
+
+/// An object that nobody owns would stay when the node has gone for good.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_made_for_a_node_that_is_gone() {
+    play(async |server, mut agent| {
+        server.forget("/api/v1/nodes/node-1");
+        sleep(4 * MINUTE).await;
+        assert!(server.object(&format!("{NODES}/node-1")).is_none());
+        let complaints = agent.complaints().unwrap();
+        assert!(complaints[0].contains("there is no Node node-1"), "{complaints:?}");
     })
     .await;
 }

@@ -5,6 +5,8 @@
 mod departure;
 mod discovery;
 pub mod failure;
+#[cfg(test)]
+mod fake;
 mod hub;
 mod inquiry;
 mod intake;

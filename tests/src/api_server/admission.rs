@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-/// The objects as an API server admits them: pods have a container with an image, run, and name their first address twice; namespaces and service
+/// The objects as an API server admits them: pods have a container with an image, run, and name their first address twice; services with two addresses
+/// say that they are of two families; namespaces and service
 /// accounts that are only named exist. What is wrong otherwise stays wrong.
 pub fn admissible(objects: &[Value]) -> Vec<Value> {
     let mut complete: Vec<Value> = implied(objects);
     complete.extend(objects.iter().cloned().map(|mut object| {
-        if object["kind"] == "Pod" {
-            complete_pod(&mut object);
+        match object["kind"].as_str() {
+            Some("Pod") => complete_pod(&mut object),
+            Some("Service") => complete_service(&mut object),
+            Some(_) | None => {}
         }
         object
     }));
@@ -71,6 +74,15 @@ fn complete_pod(pod: &mut Value) {
     }
     if status["podIP"].is_null() && !status["podIPs"][0]["ip"].is_null() {
         status["podIP"] = status["podIPs"][0]["ip"].clone();
+    }
+}
+
+fn complete_service(service: &mut Value) {
+    let spec = &mut service["spec"];
+    if spec["clusterIPs"].as_array().is_some_and(|addresses| addresses.len() > 1)
+        && spec["ipFamilyPolicy"].is_null()
+    {
+        spec["ipFamilyPolicy"] = "PreferDualStack".into();
     }
 }
 

@@ -288,3 +288,6 @@ impl Hub {
         self.client.send_modify(|_| {});
     }
 }
+
+#[cfg(test)]
+mod tests;

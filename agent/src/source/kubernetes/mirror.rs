@@ -88,3 +88,6 @@ impl Mirror {
         self.end_list()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -270,3 +270,6 @@ impl<'de> Visitor<'de> for ItemsSeed {
         Ok(list)
     }
 }
+
+#[cfg(test)]
+mod tests;

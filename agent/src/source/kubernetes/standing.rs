@@ -121,3 +121,6 @@ fn note(trouble: &mut Option<Trouble>, reason: &str, now: Instant) {
         trouble.reason_since = now;
     }
 }
+
+#[cfg(test)]
+mod tests;

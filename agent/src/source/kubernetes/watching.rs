@@ -303,3 +303,6 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

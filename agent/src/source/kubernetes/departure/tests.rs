@@ -188,10 +188,13 @@ impl World {
     /// Lets everything arrive and be answered.
     fn settle(&mut self) {
         while !(self.namespaces.is_empty() && self.policy_events.is_empty() && self.pod_events.is_empty()) {
-            [Step::HearNamespaces, Step::HearPolicies, Step::HearPods].map(|step| self.step(step));
+            [Step::HearNamespaces, Step::HearPolicies, Step::HearPods]
+                .into_iter()
+                .for_each(|step| self.step(step));
         }
         for _ in 0..8 {
-            [Step::HearAnswer, Step::AskAgain, Step::Ask, Step::HearAnswer].map(|step| self.step(step));
+            let steps = [Step::HearAnswer, Step::AskAgain, Step::Ask, Step::HearAnswer];
+            steps.into_iter().for_each(|step| self.step(step));
         }
     }
 }
