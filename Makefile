@@ -34,5 +34,5 @@ golden: setup ## Write the golden texts of the case folder and docs/services.md 
 	cargo build --locked --workspace --bins
 	UPDATE_EXPECT=1 cargo test --locked --package ferrule-tests --test cases --test services
 
-crds: setup ## Write deploy/crds anew from the types of agent/src/definition
+crds: setup ## Write the definitions of deploy/ anew from the types of agent/src/definition
 	UPDATE_EXPECT=1 cargo test --locked --package ferrule-agent --lib definition

@@ -66,7 +66,12 @@ pub fn mutate(rng: &mut Rng, tree: &mut Value) {
             let name = rng.pick(&names).clone();
             match rng.between(1, 8) {
                 1 => drop(fields.shift_remove(&name)),
-                2 => drop(fields.insert((*rng.pick(&NAMES)).to_owned(), value(rng))),
+                2 => {
+                    let value = value(rng);
+                    if !value.is_null() {
+                        fields.insert((*rng.pick(&NAMES)).to_owned(), value);
+                    }
+                }
                 _ => {
                     if let Some(inner) = fields.get_mut(&name) {
                         mutate(rng, inner);
