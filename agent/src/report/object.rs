@@ -84,9 +84,11 @@ fn policy_kind(kind: PolicyKind) -> Kind {
         PolicyKind::BaselineAdminNetworkPolicy => {
             (&[(POLICY_GROUP, "v1alpha1")], "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies")
         }
-        PolicyKind::ClusterNetworkPolicy => {
-            (&[(POLICY_GROUP, "v1alpha2")], "ClusterNetworkPolicy", "clusternetworkpolicies")
-        }
+        PolicyKind::ClusterNetworkPolicy => (
+            &[(POLICY_GROUP, "v1alpha2"), (POLICY_GROUP, "v1beta1")],
+            "ClusterNetworkPolicy",
+            "clusternetworkpolicies",
+        ),
         PolicyKind::GlobalNetworkPolicy => (CALICO, "GlobalNetworkPolicy", "globalnetworkpolicies"),
         PolicyKind::KubernetesNetworkPolicy => {
             (&[("networking.k8s.io", "v1")], "NetworkPolicy", "networkpolicies")

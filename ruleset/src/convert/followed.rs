@@ -40,6 +40,20 @@ const METADATA: (&str, Keep) = (
         ("annotations", ANNOTATIONS),
     ]),
 );
+/// The age of an object decides between settings.
+const WRITTEN_METADATA: (&str, Keep) = (
+    "metadata",
+    Keep::Fields(&[
+        ("name", Keep::All),
+        ("namespace", Keep::All),
+        ("uid", Keep::All),
+        ("resourceVersion", Keep::All),
+        ("creationTimestamp", Keep::All),
+        ("deletionTimestamp", Keep::All),
+        ("labels", Keep::All),
+        ("annotations", ANNOTATIONS),
+    ]),
+);
 const CONTAINERS: Keep = Keep::Items(&Keep::Fields(&[("ports", Keep::All)]));
 
 /// What is read of the objects of kinds of which only a little is.
@@ -53,7 +67,8 @@ const NARROW: [(Kind, Keep); 6] = [
 ];
 
 /// Of all other kinds everything is read that people write: unknown fields count as not understood, in a spec and beside it.
-const WRITTEN: Keep = Keep::AllBut { dropped: &["apiVersion", "kind", "status"], fields: &[METADATA] };
+const WRITTEN: Keep =
+    Keep::AllBut { dropped: &["apiVersion", "kind", "status"], fields: &[WRITTEN_METADATA] };
 
 fn keep(kind: Kind) -> Keep {
     NARROW.iter().find(|(narrow, _)| *narrow == kind).map_or(WRITTEN, |(_, keep)| *keep)

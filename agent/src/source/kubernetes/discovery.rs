@@ -92,8 +92,11 @@ fn failed_checks(report: &str) -> String {
     if failed.is_empty() { report.to_owned() } else { format!("not ready yet: {}", failed.join(", ")) }
 }
 
-/// Asks for every kind, in order. An error is about the server as a whole.
-pub async fn discover(client: &Client, kinds: &[Followed]) -> Result<Vec<Presence>, Failure> {
+/// Asks for every kind, each with the API by which it is followed now, in order. An error is about the server as a whole.
+pub async fn discover(
+    client: &Client,
+    kinds: &[(Followed, Option<&'static str>)],
+) -> Result<Vec<Presence>, Failure> {
     let readiness = readiness(client).await;
     if let Err(failure) = &readiness
         && failure.is_of_server()
@@ -107,7 +110,7 @@ pub async fn discover(client: &Client, kinds: &[Followed]) -> Result<Vec<Presenc
         .flat_map(|group| group.versions.iter().map(|version| version.group_version.as_str()))
         .collect();
     let mut known: BTreeMap<&'static str, Result<Resources, Failure>> = BTreeMap::new();
-    for (api_version, _) in kinds.iter().flat_map(|kind| &kind.apis) {
+    for (api_version, _) in kinds.iter().flat_map(|(kind, _)| &kind.apis) {
         let is_core = !api_version.contains('/');
         if !known.contains_key(api_version) && (is_core || versions.contains(api_version)) {
             let answer = resources(client, api_version).await;
@@ -119,13 +122,14 @@ pub async fn discover(client: &Client, kinds: &[Followed]) -> Result<Vec<Presenc
             known.insert(api_version, answer);
         }
     }
-    let presences = kinds.iter().map(|kind| match (presence(kind, &known), &readiness) {
-        (Presence::Absent, Err(failure)) => Presence::Unknown {
-            subject: "the readiness of the API server".to_owned(),
-            failure: failure.clone(),
-        },
-        (presence, _) => presence,
-    });
+    let presences =
+        kinds.iter().map(|(kind, current)| match (presence(kind, *current, &known), &readiness) {
+            (Presence::Absent, Err(failure)) => Presence::Unknown {
+                subject: "the readiness of the API server".to_owned(),
+                failure: failure.clone(),
+            },
+            (presence, _) => presence,
+        });
     Ok(presences.collect())
 }
 
@@ -157,9 +161,18 @@ async fn asked<T>(question: impl Future<Output = kube::Result<T>>) -> Result<T, 
     }
 }
 
-/// The best of the APIs that serve a kind. While a better one does not answer, none is followed in its place: they may differ in age.
-fn presence(kind: &Followed, known: &BTreeMap<&'static str, Result<Resources, Failure>>) -> Presence {
-    for &(api_version, name) in &kind.apis {
+/// The best of the APIs that serve a kind, or the one that is followed already, as long as it is served.
+///
+/// An API that is not followed yet and does not answer is passed over for one that does: what stands behind an aggregated API may run in pods that wait for
+/// us, and the custom resources beside it are its store.
+fn presence(
+    kind: &Followed,
+    current: Option<&'static str>,
+    known: &BTreeMap<&'static str, Result<Resources, Failure>>,
+) -> Presence {
+    let is_current = |(api_version, _): &&(&'static str, &'static str)| Some(*api_version) == current;
+    let mut unknown = None;
+    for &(api_version, name) in kind.apis.iter().filter(is_current).chain(&kind.apis) {
         match known.get(api_version) {
             Some(Ok(resources)) => {
                 if let Some(plural) = resources.get(name) {
@@ -167,12 +180,16 @@ fn presence(kind: &Followed, known: &BTreeMap<&'static str, Result<Resources, Fa
                 }
             }
             Some(Err(failure)) => {
-                return Presence::Unknown { subject: api_version.to_owned(), failure: failure.clone() };
+                let silent = Presence::Unknown { subject: api_version.to_owned(), failure: failure.clone() };
+                if Some(api_version) == current {
+                    return silent;
+                }
+                unknown.get_or_insert(silent);
             }
             None => {}
         }
     }
-    Presence::Absent
+    unknown.unwrap_or(Presence::Absent)
 }
 
 fn served(api_version: &'static str, kind: &'static str, plural: &str, keep: Keep) -> Served {

@@ -16,6 +16,8 @@ use crate::api_server::{AccessError, Connection};
 
 /// How often the credentials are read again while the server cannot be used.
 const RECONNECT: Duration = Duration::from_secs(10);
+/// By how many milliseconds more at most, so that the agents of a cluster do not ask all at once.
+const SPREAD: u32 = 3000;
 /// How long it may take to answer that.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an unanswered question about a namespace is asked again.
@@ -59,8 +61,11 @@ impl Hub {
                 match answer {
                     Ok(()) => self.note_answer(now),
                     Err(failure) => {
+                        let is_news = self.standing.server_lost_since().is_none();
                         self.standing.note_server_failure(&failure, now);
-                        self.restart_watches();
+                        if is_news {
+                            self.restart_watches();
+                        }
                     }
                 }
             }
@@ -75,12 +80,18 @@ impl Hub {
 
     /// While the server cannot be used, its address or what is needed to trust it may have changed.
     fn note_connection(&mut self, connection: Result<Connection, AccessError>, now: Instant) {
-        self.schedule.reconnection.end(now + RECONNECT);
+        let spread = Duration::from_millis(self.pause.random(SPREAD).into());
+        self.schedule.reconnection.end(now + RECONNECT + spread);
         match connection {
             Ok(Connection { client, address }) => {
                 self.address.send_replace(Some(address.clone()));
                 self.standing.set_address(address);
-                self.target.send_modify(|target| target.client = client);
+                // Followers go on resting; one question tells whether it is worth while to wake them.
+                self.target.send_if_modified(|target| {
+                    target.client = client;
+                    false
+                });
+                self.schedule.probe.hasten(now);
             }
             Err(error) => self.standing.note_server_failure(&error.into(), now),
         }

@@ -4,6 +4,8 @@ use ferrule_ruleset::{
     convert::Remark, event::Event, finding::Severity, name::NamespaceName, resource::ResourceKey,
 };
 
+use tokio::time::Instant;
+
 use super::{
     departure::Answer,
     failure::Failure,
@@ -15,6 +17,8 @@ use super::{
 
 /// Questions about namespaces at the same time.
 const QUESTIONS: usize = 8;
+/// What is not followed while a question is not answered: whether policies that are gone may be let go.
+const DELETIONS: &str = "deletions of policies (get namespaces)";
 
 impl Hub {
     pub(super) fn note_namespace(&mut self, name: &NamespaceName, object: &Object) {
@@ -54,10 +58,15 @@ impl Hub {
         answer: Result<Answer, Failure>,
     ) {
         self.questions -= 1;
-        let answer = answer.unwrap_or_else(|failure| {
-            tracing::debug!(%namespace, ?failure, "not known whether a namespace is under deletion");
-            Answer::Failed
-        });
+        match &answer {
+            Ok(_) => self.standing.note_success(DELETIONS),
+            Err(failure) if failure.is_of_server() => {}
+            // Until it is answered nothing that was deleted in the namespace is let go.
+            Err(failure) => {
+                self.standing.note_trouble(DELETIONS, &failure.text("namespaces"), Instant::now())
+            }
+        }
+        let answer = answer.unwrap_or(Answer::Failed);
         let has_pods = self.kinds.iter().any(|kind| {
             matches!(kind.example, Some(ResourceKey::Pod(_))) && kind.mirror.has_any_in(namespace)
         });

@@ -1,6 +1,7 @@
 //! What goes to the loop: events in batches, findings and obstacles when they change.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
@@ -139,9 +140,11 @@ impl Outbox {
     }
 
     fn present_findings(&self) -> Vec<Finding> {
-        let all: BTreeSet<&Finding> = self.findings.values().flatten().collect();
+        // Errors first, so that no number of warnings hides one.
+        let all: BTreeSet<(Reverse<Severity>, &Finding)> =
+            self.findings.values().flatten().map(|finding| (Reverse(finding.severity), finding)).collect();
         let mut told: Vec<Finding> =
-            all.iter().take(MOST_FINDINGS).map(|finding| (*finding).clone()).collect();
+            all.iter().take(MOST_FINDINGS).map(|(_, finding)| (*finding).clone()).collect();
         if all.len() > MOST_FINDINGS {
             told.push(Finding {
                 location: None,

@@ -4,13 +4,12 @@
 
 use std::time::Duration;
 
-use ferrule_ruleset::convert::Followed;
 use tokio::time::Instant;
 
 use super::{
     discovery::{self, Presence, Served},
     failure::Failure,
-    hub::{Following, Hub, Outcome, Speaker, Subject},
+    hub::{Following, Hub, Kind, Outcome, Speaker, Subject},
     watching::follow,
 };
 
@@ -18,8 +17,8 @@ use super::{
 const CALM: Duration = Duration::from_secs(300);
 /// The same where they cannot.
 const UNWATCHED: Duration = Duration::from_secs(60);
-/// The same while something is not clear yet.
-const UNCLEAR: Duration = Duration::from_secs(2);
+/// The same while something is not clear yet, at first and at last.
+const UNCLEAR: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// For how long after a change of definitions it counts as not clear: discovery follows them with a delay.
 const UNSETTLED: Duration = Duration::from_secs(10);
 /// How long definitions may gather before it is asked.
@@ -28,32 +27,46 @@ const GATHER: Duration = Duration::from_millis(200);
 impl Hub {
     pub(super) fn begin_discovery(&mut self) {
         let client = self.target.borrow().client.clone();
-        let kinds: Vec<Followed> = self.kinds.iter().map(|kind| kind.followed.clone()).collect();
+        let current = |kind: &Kind| kind.following.as_ref().map(|following| following.served.api_version);
+        let kinds: Vec<_> = self.kinds.iter().map(|kind| (kind.followed.clone(), current(kind))).collect();
         self.tasks.spawn(async move { Outcome::Discovered(discovery::discover(&client, &kinds).await) });
     }
 
     pub(super) fn note_discovery(&mut self, answer: Result<Vec<Presence>, Failure>, now: Instant) {
-        let mut next = self.calm_until_next();
+        let mut clarity = Clarity::Clear;
         match answer {
             Ok(presences) => {
                 self.note_answer(now);
                 self.is_discovered = true;
                 self.follow_definitions();
                 for (index, presence) in presences.into_iter().enumerate() {
-                    if self.set_presence(index, presence, now) == Clarity::Unclear {
-                        next = UNCLEAR;
-                    }
+                    clarity = clarity.max(self.set_presence(index, presence, now));
                 }
             }
             Err(failure) => {
                 self.standing.note_server_failure(&failure, now);
-                next = UNCLEAR;
+                clarity = Clarity::Unclear;
             }
         }
-        if self.schedule.unsettled_until.is_some_and(|until| now < until) {
-            next = UNCLEAR;
+        let is_settled = self.schedule.unsettled_until.is_none_or(|until| until <= now);
+        let next = match clarity {
+            Clarity::Clear if is_settled => self.calm_until_next(),
+            Clarity::Clear | Clarity::Doubtful => UNCLEAR.0,
+            Clarity::Unclear => self.growing_until_next(),
+        };
+        if clarity < Clarity::Unclear {
+            self.schedule.unclear = 0;
         }
         self.schedule.discovery.end(now + next);
+    }
+
+    /// What is not clear at first may be so for long, and for every agent of the cluster.
+    fn growing_until_next(&mut self) -> Duration {
+        let (first, last) = UNCLEAR;
+        let pause = (first * 2_u32.saturating_pow(self.schedule.unclear)).min(last);
+        self.schedule.unclear = self.schedule.unclear.saturating_add(1);
+        let spread = u32::try_from(pause.as_millis() / 2).unwrap_or(u32::MAX);
+        pause / 2 + Duration::from_millis(self.pause.random(spread).into())
     }
 
     fn calm_until_next(&mut self) -> Duration {
@@ -96,7 +109,7 @@ impl Hub {
             }
             Presence::Absent if kind.following.is_some() && !was_missing => {
                 kind.is_missing = true;
-                Clarity::Unclear
+                Clarity::Doubtful
             }
             Presence::Absent => {
                 self.set_unknown(index, None);
@@ -143,8 +156,10 @@ impl Hub {
 }
 
 /// Whether a kind's presence is beyond doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Clarity {
     Clear,
+    /// It seems to be gone; to be asked once more.
+    Doubtful,
     Unclear,
 }

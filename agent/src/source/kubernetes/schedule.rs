@@ -61,6 +61,8 @@ pub struct Schedule {
     pub probe: Errand,
     /// Asking again about namespaces.
     pub questions: Errand,
+    /// How often in a row it was not clear which kinds there are.
+    pub unclear: u32,
     /// Until when the kinds that there are count as not clear.
     pub unsettled_until: Option<Instant>,
 }
@@ -74,6 +76,7 @@ impl Schedule {
             reconnection: later,
             probe: later,
             questions: later,
+            unclear: 0,
             unsettled_until: None,
         }
     }

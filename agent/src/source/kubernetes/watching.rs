@@ -34,8 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LIST_SILENCE: Duration = Duration::from_secs(10);
 /// How long a watch lasts before it is asked for anew: 240 s to 290 s, so that the watches of many nodes do not end at once.
 const WATCH_SECONDS: (u32, u32) = (240, 50);
-/// How much longer than that the server may be silent.
-const WATCH_MARGIN: Duration = Duration::from_secs(10);
+/// How long it may be silent before it is asked for anew; a bookmark comes about once in a minute.
+const WATCH_SILENCE: Duration = Duration::from_secs(100);
 /// A watch that ends sooner than this counts as a failure.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How metadata is asked for where objects come one by one, and where they come as a list.
@@ -158,6 +158,8 @@ impl<K: Clone> Follower<K> {
                     self.pages = true;
                     Ok(())
                 }
+                // It may be slow, or may not know how such a list ends.
+                Err(End::Failed(Failure::Silent)) if self.version.is_none() => self.list().await,
                 other => other,
             },
         }
@@ -261,10 +263,13 @@ impl<K: Clone> Follower<K> {
 
     async fn read_on<R: AsyncBufRead + Unpin>(&mut self, mut lines: Lines<R>) -> Result<(), End> {
         let began = Instant::now();
-        let silence = Duration::from_secs(u64::from(WATCH_SECONDS.0 + WATCH_SECONDS.1)) + WATCH_MARGIN;
         loop {
             let line = tokio::select! {
-                line = lines.next(silence) => line?,
+                line = lines.next(WATCH_SILENCE) => match line {
+                    // The connection may be dead without anybody having said so.
+                    Err(Failure::Silent) => return Ok(()),
+                    line => line?,
+                },
                 // Another client, or reason to doubt that this connection still stands.
                 changed = self.target.changed() => match changed {
                     Ok(()) => return Ok(()),
@@ -296,7 +301,7 @@ impl<K: Clone> Follower<K> {
 
 /// Whether a failure says that the server does not offer lists that come as a watch.
 fn is_unsupported(failure: &Failure) -> bool {
-    matches!(failure, Failure::Refused { code: 400 | 422, .. } | Failure::Silent)
+    matches!(failure, Failure::Refused { code: 400 | 422, .. })
 }
 
 fn ended_early() -> Failure {

@@ -20,7 +20,7 @@ fn both(kind: &str, text: &str) -> [Conversion; 2] {
     [Keep::All, followed.keep].map(|keep| convert(&read(text, keep), Some((api_version, kind))))
 }
 
-const METADATA: &str = r#""metadata":{"name":"x","namespace":"shop","uid":"1","resourceVersion":"7","generation":4,
+const METADATA: &str = r#""metadata":{"name":"x","namespace":"shop","uid":"1","resourceVersion":"7","generation":4,"creationTimestamp":"2026-01-02T03:04:05Z",
     "labels":{"app":"web","kubernetes.io/service-name":"web","pcns.a":"b"},
     "annotations":{"cni.projectcalico.org/podIPs":"10.1.0.9/32","vpc.amazonaws.com/pod-ips":"10.1.0.8","qos.projectcalico.org/dscp":"EF",
         "kubectl.kubernetes.io/last-applied-configuration":"{}"},
@@ -54,6 +54,7 @@ fn what_nobody_reads_changes_nothing() {
             "NetworkPolicy",
             r#""spec":{"podSelector":{},"policyTypes":["Ingress"],"ingress":[{"unknown":1}]},"status":{"conditions":[]},"more":2"#,
         ),
+        ("FelixConfiguration", r#""spec":{"nodeSelector":"all()","failsafeInboundHostPorts":[]}"#),
         (
             "GlobalNetworkPolicy",
             r#""spec":{"selector":"all()","types":["Ingress"],"ingress":[{"action":"Allow"}],"odd":true}"#,
