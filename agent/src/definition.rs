@@ -17,6 +17,8 @@
 //! in one rule, and `0.0.0.0/0` in `notNets`. Each has one meaning, and Calico's API server admits them too. Deliberately absent: defaults, so that
 //! an object is stored as it was written.
 
+#![allow(clippy::duplicated_attributes, reason = "each printer column has a name, a type and a path")]
+
 mod configuration;
 mod entity;
 mod host_endpoint;
