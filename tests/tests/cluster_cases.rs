@@ -70,12 +70,11 @@ fn judge_objects(server: &ApiServer, case: &Case, objects: &[Value]) -> Result<V
     for (agent, namespace) in &mut agents {
         agent.wait_ready(namespace)?;
     }
-    let probes: Vec<_> = case.questions.iter().map(|question| question.probe.clone()).collect();
-    let deliveries = Prober::new(&topology).deliver(&probes)?;
-    let answered = case.questions.iter().zip(deliveries);
-    let wrong = answered.filter(|(question, delivery)| question.probe.expected != *delivery);
-    let failures =
-        wrong.map(|(question, delivery)| case.report("a cluster", question, verdict(delivery))).collect();
+    let mut prober = Prober::new(&topology);
+    let mut failures = ask(case, &mut prober, "a cluster")?;
+    if failures.is_empty() {
+        failures = judge_again(server, case, objects, &mut prober)?;
+    }
     agents.into_iter().try_for_each(|(agent, _)| agent.end_with(&case.errors))?;
     Ok(failures)
 }

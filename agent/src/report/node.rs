@@ -172,8 +172,7 @@ impl NodeObject {
                 self.written = Some(enforcement);
             }
             Outcome::NotFound => {
-                let reason =
-                    "the cluster does not serve this kind; apply the definitions of deploy/base".to_owned();
+                let reason = "the cluster does not serve this kind; apply deploy/base".to_owned();
                 sinks.close(WRITE, reason, now);
             }
             Outcome::Conflict => self.pace.note_write(now),

@@ -4,13 +4,16 @@
 
 mod departure;
 mod discovery;
+mod errands;
 pub mod failure;
 #[cfg(test)]
 mod fake;
 mod hub;
 mod inquiry;
 mod intake;
+mod lines;
 pub mod mirror;
+mod namespaces;
 pub mod object;
 mod outbox;
 mod pause;

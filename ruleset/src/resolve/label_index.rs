@@ -1,7 +1,7 @@
 //! Who has which label: label → value → ids. Each pair of label and value is held once, and whoever bears it holds its number.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -30,7 +30,8 @@ struct ByValue {
 struct Label<Id> {
     key: Arc<str>,
     value: Arc<str>,
-    ids: BTreeSet<Id>,
+    /// In order. New ids are greater than all before them, so that they come at the end.
+    ids: Vec<Id>,
 }
 
 impl<Id> Default for LabelIndex<Id> {
@@ -51,10 +52,13 @@ impl<Id: Copy + Ord> LabelIndex<Id> {
         let by_value = entry.or_default();
         by_value.count += 1;
         if let Some(known) = by_value.ids.get(value) {
-            self.labels[known.0 as usize].ids.insert(id);
+            let ids = &mut self.labels[known.0 as usize].ids;
+            if let Err(place) = ids.binary_search(&id) {
+                ids.insert(place, id);
+            }
             return *known;
         }
-        let label = Label { key, value: Arc::clone(value), ids: BTreeSet::from([id]) };
+        let label = Label { key, value: Arc::clone(value), ids: vec![id] };
         let new = match self.vacant.pop() {
             Some(place) => {
                 self.labels[place.0 as usize] = label;
@@ -73,7 +77,9 @@ impl<Id: Copy + Ord> LabelIndex<Id> {
     pub(super) fn remove(&mut self, id: Id, labels: &[LabelId]) {
         for label_id in labels {
             let Label { key, value, ids } = &mut self.labels[label_id.0 as usize];
-            ids.remove(&id);
+            if let Ok(place) = ids.binary_search(&id) {
+                ids.remove(place);
+            }
             let Some(by_value) = self.by_key.get_mut(key) else { continue };
             by_value.count -= 1;
             if ids.is_empty() {
@@ -138,7 +144,7 @@ impl<Id: Copy + Ord> LabelIndex<Id> {
         }
     }
 
-    fn bearers(&self, id: LabelId) -> &BTreeSet<Id> {
+    fn bearers(&self, id: LabelId) -> &[Id] {
         &self.labels[id.0 as usize].ids
     }
 }

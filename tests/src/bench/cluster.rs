@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     agent::{Agent, Input},
-    api_server::{ApiServer, client::ApiClient},
+    api_server::{ApiClient, ApiServer},
 };
 
 const POPULATION: Population = Population { namespaces: 500, pods: 20_000, local_pods: 50, policies: 2_000 };

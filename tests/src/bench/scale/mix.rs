@@ -82,8 +82,8 @@ pub fn relabelled_namespaces(population: &Population, count: usize) -> impl Iter
 
 /// A line: what is watched, and the text of an event of that watch.
 pub fn event(verb: &str, object: &Value) -> String {
-    let kind = object["kind"].as_str().unwrap_or_default();
-    format!("{kind}\t{{\"type\":\"{verb}\",\"object\":{object}}}")
+    let [version, kind] = ["apiVersion", "kind"].map(|field| object[field].as_str().unwrap_or_default());
+    format!("{version} {kind}\t{{\"type\":\"{verb}\",\"object\":{object}}}")
 }
 
 fn happening(kind: Kind, verb: &str, object: &Value) -> Happening {

@@ -109,27 +109,40 @@ fn answer(text: &str) -> Result<()> {
     Ok(io::stdout().flush()?)
 }
 
+/// A kind that is followed.
+#[derive(Debug)]
+struct Kind {
+    api: (&'static str, &'static str),
+    keep: Keep,
+    mirror: Mirror,
+}
+
 /// What the source remembers, kind by kind.
 #[derive(Debug, Default)]
 struct Decoder {
-    kinds: BTreeMap<&'static str, (Keep, Mirror)>,
+    kinds: BTreeMap<String, Kind>,
     digests: RandomState,
 }
 
 impl Decoder {
     fn new() -> Self {
-        let kinds = convert::followed().into_iter();
-        let kinds = kinds.filter_map(|kind| Some((kind.apis.first()?.1, (kind.keep, Mirror::default()))));
+        let kinds = convert::followed().into_iter().filter_map(|followed| {
+            let api = *followed.apis.first()?;
+            Some((
+                format!("{} {}", api.0, api.1),
+                Kind { api, keep: followed.keep, mirror: Mirror::default() },
+            ))
+        });
         Self { kinds: kinds.collect(), digests: RandomState::new() }
     }
 
     /// The event that a line is; none if it says nothing new.
     fn decode(&mut self, line: &str) -> Result<Option<Event>> {
         let (kind, text) = line.split_once('\t').context("a kind and an event")?;
-        let (keep, mirror) = self.kinds.get_mut(kind).context("a kind that is followed")?;
+        let Kind { api, keep, mirror } = self.kinds.get_mut(kind).context("a kind that is followed")?;
         let line = Line::read(text.as_bytes(), *keep).map_err(|failure| anyhow!("{failure:?}"))?;
         let (Line::Present(object) | Line::Deleted(object)) = &line else { bail!("no event of an object") };
-        let key = convert::identity(&object.tree, None).context("an object without identity")?;
+        let key = convert::identity(&object.tree, Some(*api)).context("an object without identity")?;
         if matches!(line, Line::Deleted(_)) {
             return Ok(mirror.forget(&key.place()).then_some(Event::Delete(key)));
         }
@@ -138,7 +151,7 @@ impl Decoder {
         if known == Some(false) {
             return Ok(None);
         }
-        let Conversion::Object(converted) = convert::convert(&object.tree, None) else {
+        let Conversion::Object(converted) = convert::convert(&object.tree, Some(*api)) else {
             bail!("not an object")
         };
         if known.is_none() {

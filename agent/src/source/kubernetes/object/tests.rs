@@ -9,10 +9,9 @@ fn keep(kind: &str) -> Keep {
 
 fn present(kind: &str, object: &str) -> Object {
     let line = format!(r#"{{"type":"ADDED","object":{object}}}"#);
-    match Line::read(line.as_bytes(), keep(kind)).unwrap() {
-        Line::Present(object) => object,
-        other => panic!("{other:?}"),
-    }
+    let line = Line::read(line.as_bytes(), keep(kind)).unwrap();
+    let Line::Present(object) = line else { panic!("{line:?}") };
+    object
 }
 
 fn node(ready_at: &str, version: &str, address: &str) -> Object {
@@ -82,13 +81,10 @@ fn pods_are_read_as_they_live() {
                 "status":{{"phase":"{phase}","podIP":"10.1.0.1","podIPs":[{{"ip":"10.1.0.1"}}],"containerStatuses":[]}}}}"#
             ),
         );
-        match convert::convert(&object.tree, Some(("v1", "Pod"))) {
-            convert::Conversion::Object(converted) => match converted.resource {
-                Some(Resource::Pod(pod)) => pod,
-                other => panic!("{other:?}"),
-            },
-            other => panic!("{other:?}"),
-        }
+        let conversion = convert::convert(&object.tree, Some(("v1", "Pod")));
+        let convert::Conversion::Object(converted) = conversion else { panic!("{conversion:?}") };
+        let Some(Resource::Pod(pod)) = converted.resource else { panic!("{converted:?}") };
+        pod
     };
     let running = pod("", "", "Running");
     assert_eq!((running.state, running.addresses.len(), running.ports.len()), (PodState::Active, 1, 1));

@@ -31,9 +31,11 @@ fn the_loss_of_the_server_is_one_obstacle() {
     standing.note_failure("nodes", &lost, start + MOMENT);
     assert_eq!(subjects(standing.news(start + 2 * MOMENT)), ["API server 10.0.0.1:6443"]);
     // It is back; one kind is not followed yet.
-    standing.note_answer();
+    standing.note_answer(start + 3 * MOMENT);
     standing.note_success("nodes");
-    let told = standing.news(start + 3 * MOMENT).unwrap();
+    assert_eq!(standing.news(start + 3 * MOMENT), Some(Vec::new()));
+    assert_eq!(standing.alarm(start + 3 * MOMENT), Some(start + 3 * MOMENT + WHILE));
+    let told = standing.news(start + 3 * MOMENT + WHILE).unwrap();
     assert_eq!((told[0].subject.as_str(), told[0].since), ("pods", start));
 }
 
@@ -47,4 +49,15 @@ fn reasons_that_alternate_are_not_told_each_time() {
     assert_eq!(standing.news(start + 2 * MOMENT), None);
     standing.note_failure("pods", &refused(500), start + NEW_REASON);
     assert!(standing.news(start + NEW_REASON).unwrap()[0].reason.contains("500"));
+}
+
+#[test]
+fn a_list_may_take_a_while_and_its_failure_may_not() {
+    let (mut standing, start) = (Standing::new("a:1".to_owned()), Instant::now());
+    standing.note_listing("pods", start);
+    assert_eq!(standing.news(start + MOMENT), None);
+    standing.note_failure("pods", &refused(403), start + MOMENT);
+    let told = standing.news(start + 2 * MOMENT).unwrap();
+    assert_eq!(told[0].since, start);
+    assert!(told[0].reason.contains("403"));
 }
