@@ -175,7 +175,7 @@ impl Resolver {
         let switch = self.settings.current().auto_host_endpoints;
         for (node, automatic) in self.automatic.take_changes(switch, &self.nodes) {
             let key = ResourceKey::Node(node.clone());
-            self.set_host_peer(key, automatic.as_ref());
+            self.set_host_peer(&key, automatic.as_ref());
             if node == self.node {
                 self.hosts.set_automatic(automatic);
             }

@@ -36,18 +36,18 @@ impl Resolver {
     /// The host endpoint is now this; `None` if there is none.
     pub(super) fn set_host_endpoint(&mut self, name: &HostEndpointName, endpoint: Option<HostEndpoint>) {
         self.automatic.set_object(name, endpoint.as_ref());
-        self.set_host_peer(ResourceKey::HostEndpoint(name.clone()), endpoint.as_ref());
+        self.set_host_peer(&ResourceKey::HostEndpoint(name.clone()), endpoint.as_ref());
         self.hosts.set(name, endpoint.filter(|endpoint| endpoint.node == self.node));
     }
 
     /// The host endpoint gives its addresses to the sets that select it from now on. One that could not be understood is nobody's peer.
-    pub(in crate::resolve) fn set_host_peer(&mut self, key: ResourceKey, endpoint: Option<&HostEndpoint>) {
+    pub(in crate::resolve) fn set_host_peer(&mut self, key: &ResourceKey, endpoint: Option<&HostEndpoint>) {
         match endpoint {
             Some(endpoint) if endpoint.state == HostEndpointState::Active => {
                 let owner = Owner::of_endpoint(&endpoint.expected_addresses, endpoint.ports.clone());
-                self.address_sets.set_owner(&key, &endpoint.labels, &parents(&endpoint.profiles), &owner);
+                self.address_sets.set_owner(key, &endpoint.labels, &parents(&endpoint.profiles), &owner);
             }
-            Some(_) | None => self.address_sets.remove_owner(&key),
+            Some(_) | None => self.address_sets.remove_owner(key),
         }
     }
 
