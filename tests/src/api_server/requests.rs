@@ -141,7 +141,8 @@ impl Requests {
                 return self.apply(&bare).await.map(drop);
             }
             match self.delete(&object, Some(0)).await {
-                Err(error) if refusal(&error).is_some_and(|status| status.is_not_found()) => Ok(()),
+                // What is not there, or of a kind that is not there.
+                Err(error) if refusal(&error).is_some_and(|status| status.code == 404) => Ok(()),
                 deleted => deleted,
             }
         });
