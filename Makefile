@@ -1,4 +1,4 @@
-.PHONY: help setup build demo test test-cluster apiserver check bench golden
+.PHONY: help setup build demo test test-cluster apiserver check bench golden crds
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,3 +33,6 @@ bench: build ## Measure against the physical limit, as ratios of one run (as roo
 golden: setup ## Write the golden texts of the case folder and docs/services.md anew (as root)
 	cargo build --locked --workspace --bins
 	UPDATE_EXPECT=1 cargo test --locked --package ferrule-tests --test cases --test services
+
+crds: setup ## Write the definitions of deploy/ anew from the types of agent/src/definition
+	UPDATE_EXPECT=1 cargo test --locked --package ferrule-agent --lib definition

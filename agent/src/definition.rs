@@ -1,13 +1,14 @@
 //! CustomResourceDefinitions of the Calico v3 kinds that are read, for clusters without Calico, and of kinds of our own.
 //!
-//! The files under `deploy/crds/` are written from the types here (`make crds`); a test holds them together.
+//! The files under `deploy/` are written from the types here (`make crds`): Calico's kinds in `deploy/crds`, ours in `deploy/base`. A test holds them together.
 //!
 //! What an API server admits under a definition of Calico's kinds, under strict field validation (the default of `kubectl`), is what the conversion of
-//! `ruleset` reads without an error, but for two lists, each of which a test finds exact:
-//! * **Only the conversion refuses**: what no regular expression can tell, and what API servers normalise or prune. A selector whose parentheses do not
-//!   balance or nest too deeply; a name of a label that is too long; a range of ports whose end lies before its start is told, a misspelt setting is not.
-//! * **Only the API server refuses**: what Calico's own definitions refuse though it has one meaning only (limits, an `ipVersion` that contradicts the
-//!   protocol, types given twice, other values for the fixed tiers), names that Calico's tools refuse, and values of other types in places that nothing reads.
+//! `ruleset` reads without an error, but for two lists of classes (`tests/admission`), which tests find exact:
+//! * **Only the conversion refuses** what no bounded expression tells: selectors whose parentheses do not balance or nest too deeply, names of labels that are
+//!   too long; and misspelt settings, as settings that nobody reads are kept.
+//! * **Only the API server refuses** what Calico's own definitions refuse though it has one meaning only (limits, an `ipVersion` that contradicts the
+//!   protocol, types given twice, other values for the fixed tiers), names that Calico's tools refuse, objects without `spec`, and values of other types in
+//!   places that nothing reads or where empty text or null says nothing.
 //!
 //! Without strict validation an API server *prunes* fields that it does not know, and what is stored may admit more than its author meant: nothing that runs
 //! in an API server can see the field any more. The one field of this kind that Calico has, `http`, is declared here and refused.

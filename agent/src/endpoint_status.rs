@@ -59,16 +59,22 @@ pub struct Report {
 /// # Errors
 /// If there is no thread to be had.
 pub fn start(prefix: &Path) -> io::Result<EndpointStatusFiles> {
-    let (orders, inbox) = std_mpsc::channel();
-    let (outbox, reports) = mpsc::channel(1);
+    let (files, inbox, outbox) = EndpointStatusFiles::channel();
     let directory = Directory::new(prefix);
     thread::Builder::new()
         .name("endpoint-status".to_owned())
         .spawn(move || work(directory, &inbox, &outbox))?;
-    Ok(EndpointStatusFiles { orders, reports })
+    Ok(files)
 }
 
 impl EndpointStatusFiles {
+    /// The loop's end, and the ends of whoever does the work.
+    pub(crate) fn channel() -> (Self, std_mpsc::Receiver<Endpoints>, mpsc::Sender<Report>) {
+        let (orders, inbox) = std_mpsc::channel();
+        let (outbox, reports) = mpsc::channel(1);
+        (Self { orders, reports }, inbox, outbox)
+    }
+
     /// These are all the pods whose policy is in force now. What was asked for before and has not begun is not done any more.
     pub fn keep(&self, endpoints: Endpoints) {
         // A thread that is gone shows in the reports.

@@ -28,7 +28,7 @@ mod node;
 mod object;
 mod pace;
 
-use std::{io, thread, time::Duration};
+use std::{collections::BTreeSet, io, thread, time::Duration};
 
 use ferrule_ruleset::name::NodeName;
 use kube::Client;
@@ -39,6 +39,7 @@ use tokio::{
 
 use crate::{
     api_server::Access,
+    definition::Enforcement,
     source::{Message, Report, Source},
     status::Status,
 };
@@ -103,6 +104,14 @@ struct Reporter {
     conditions: Conditions,
 }
 
+/// What there is to tell.
+struct View {
+    enforcement: Enforcement,
+    concerns: BTreeSet<Concern>,
+    /// Whether the sources have been read.
+    in_step: bool,
+}
+
 impl Reporter {
     fn new(client: Client, node: NodeName) -> Self {
         let now = Instant::now();
@@ -119,15 +128,13 @@ impl Reporter {
     async fn run(mut self, mut status: watch::Receiver<Status>, findings: mpsc::Sender<Message>) {
         let mut pause = PAUSES.0;
         let mut told = Vec::new();
+        let mut view = self.view(&mut status);
         // The agent has ended when nobody can change its status any more.
-        while status.has_changed().is_ok() {
-            let (enforcement, concerns, in_step) = {
-                let status = status.borrow_and_update();
-                let now = Instant::now();
-                self.clock.adjust(now);
-                (node::enforcement(&status, now, &self.clock), concerns(&status), status.reconciliations > 0)
-            };
-            match self.tell(enforcement, &concerns, in_step).await {
+        while let Ok(is_changed) = status.has_changed() {
+            if is_changed {
+                view = self.view(&mut status);
+            }
+            match self.tell(&view).await {
                 Ok(()) => pause = PAUSES.0,
                 Err(Unreachable(reason)) => {
                     tracing::debug!(reason, ?pause, "nothing can be told through the API server now");
@@ -135,7 +142,7 @@ impl Reporter {
                     pause = (pause * 2).min(PAUSES.1);
                 }
             }
-            let present = self.sinks.findings();
+            let present = self.sinks.findings(Instant::now());
             if present != told {
                 told.clone_from(&present);
                 let message = Message { source: Source::Reports, report: Report::Findings(present) };
@@ -147,15 +154,23 @@ impl Reporter {
         }
     }
 
-    async fn tell(
-        &mut self,
-        enforcement: crate::definition::Enforcement,
-        concerns: &std::collections::BTreeSet<Concern>,
-        in_step: bool,
-    ) -> Result<(), Unreachable> {
-        self.node.tell(enforcement, &self.clock, &mut self.sinks).await?;
+    /// What there is to tell now.
+    fn view(&mut self, status: &mut watch::Receiver<Status>) -> View {
+        let status = status.borrow_and_update();
+        let now = Instant::now();
+        self.clock.adjust(now);
+        View {
+            enforcement: node::enforcement(&status, now, &self.clock),
+            concerns: concerns(&status),
+            in_step: status.reconciliations > 0,
+        }
+    }
+
+    async fn tell(&mut self, view: &View) -> Result<(), Unreachable> {
+        let View { enforcement, concerns, in_step } = view;
+        self.node.tell(enforcement.clone(), &self.clock, &mut self.sinks).await?;
         self.events.tell(concerns, &self.clock, &mut self.sinks).await?;
-        if in_step {
+        if *in_step {
             self.conditions.tell(concerns, &self.clock, &mut self.sinks).await?;
         }
         Ok(())

@@ -94,4 +94,17 @@ impl Policy {
             Direction::Egress => &self.egress,
         }
     }
+
+    /// Gives back the room that lists have beyond what they hold. Most policies of a cluster are kept for long and never changed.
+    pub(crate) fn shrink(&mut self) {
+        for rules in [&mut self.ingress, &mut self.egress] {
+            rules.shrink_to_fit();
+            for entity in rules.iter_mut().flat_map(|rule| [&mut rule.source, &mut rule.destination]) {
+                entity.nets.shrink_to_fit();
+                entity.not_nets.shrink_to_fit();
+                entity.ports.shrink_to_fit();
+                entity.not_ports.shrink_to_fit();
+            }
+        }
+    }
 }

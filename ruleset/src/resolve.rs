@@ -14,6 +14,7 @@
 //! * Annotations that the settings do not permit have no effect, and the pod is enforced as if they were not there.
 
 mod address_set;
+mod cohort;
 mod consistent;
 mod endpoint;
 mod floating;
@@ -24,6 +25,8 @@ mod label_index;
 mod labelled;
 mod matching;
 mod member;
+mod nets;
+mod owners;
 mod policy;
 mod review;
 mod selector_index;

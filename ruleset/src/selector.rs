@@ -137,16 +137,12 @@ impl Selector {
     /// `(self && other)`. A conjunction takes in `other` as its last term, so that a long chain does not nest.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let other = other.into_root();
-        match Arc::unwrap_or_clone(self.into_root()) {
-            Node::AllOf(mut terms) => {
-                terms.push(other);
-                Node::AllOf(terms).into()
-            }
-            first @ (Node::All | Node::Global | Node::Label(..) | Node::Not(_) | Node::AnyOf(_)) => {
-                Node::AllOf(vec![Arc::new(first), other]).into()
-            }
-        }
+        let (first, other) = (self.into_root(), other.into_root());
+        let terms = match &*first {
+            Node::AllOf(terms) => terms.iter().cloned().chain([other]).collect(),
+            Node::All | Node::Global | Node::Label(..) | Node::Not(_) | Node::AnyOf(_) => vec![first, other],
+        };
+        Node::AllOf(terms).into()
     }
 
     /// `!self`, or what stands behind the `!` that is already there.

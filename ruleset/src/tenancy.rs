@@ -4,10 +4,14 @@
 //! those that the chain's own rule admits as source. Nothing but the ruleset is asked, so that the answer for what a kernel held before, even one that an
 //! earlier agent left behind, is as good as that for what it holds now.
 
+mod change;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
+
+use imbl::OrdMap;
 
 use crate::{
     address::Family,
@@ -62,19 +66,27 @@ impl Tenancy {
     /// The addresses whose connections are nobody's business by the time of another tenancy: those that had a tenant and have none, or another one besides
     /// or instead. Where of two claimants one leaves, the address passed on when the other came: a pod may be given the address of one that is ending.
     pub fn departed(&self, now: &Self) -> BTreeSet<IpAddr> {
-        let passed = |(address, before): &(&IpAddr, &BTreeSet<Tenant>)| {
-            now.tenants.get(*address).is_none_or(|tenants| !tenants.is_subset(before))
-        };
+        let passed =
+            |(address, before): &(&IpAddr, &BTreeSet<Tenant>)| is_passed(before, now.tenants.get(*address));
         self.tenants.iter().filter(passed).map(|(address, _)| *address).collect()
     }
 }
 
+/// Whether an address that had these tenants has none, or another one besides or instead.
+fn is_passed(before: &BTreeSet<Tenant>, now: Option<&BTreeSet<Tenant>>) -> bool {
+    !before.is_empty() && now.is_none_or(|now| !now.is_subset(before))
+}
+
 /// The interfaces of endpoints, and the chain that each leads to.
 fn dispatch(table: &Table) -> impl Iterator<Item = (&InterfaceName, &ChainName)> {
-    let map = table.sets.get(&dispatch_map(Direction::Egress)).map(|set| &set.elements);
-    let verdicts = if let Some(Elements::InterfaceVerdicts(verdicts)) = map { Some(verdicts) } else { None };
     let leads = |(interface, verdict)| Verdict::chain(verdict).map(|chain| (interface, chain));
-    verdicts.into_iter().flatten().filter_map(leads)
+    verdicts(table).into_iter().flatten().filter_map(leads)
+}
+
+/// The map that leads from interfaces to endpoints.
+fn verdicts(table: &Table) -> Option<&OrdMap<InterfaceName, Verdict>> {
+    let map = table.sets.get(&dispatch_map(Direction::Egress)).map(|set| &set.elements);
+    if let Some(Elements::InterfaceVerdicts(verdicts)) = map { Some(verdicts) } else { None }
 }
 
 /// The addresses that a chain admits as source: those of its first condition. What a pod may send from besides is nobody's own.
@@ -102,6 +114,8 @@ fn own_addresses(chain: &Chain) -> impl Iterator<Item = IpAddr> {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::{collection::vec, prelude::*, sample::subsequence};
+
     use super::*;
     use crate::{
         compile::{Options, compile},
@@ -116,7 +130,22 @@ mod tests {
         ("cache", "cali3", &["fd00::3"]),
     ];
 
+    /// Claims of which some exclude each other; of those, the one that comes later in a list counts.
+    const CLAIMS: [(&str, &str, &[&str]); 7] = [
+        PODS[0],
+        PODS[1],
+        PODS[2],
+        ("web", "cali1", &["10.0.0.1"]),
+        ("web", "cali9", &["10.0.0.1", "fd00::1"]),
+        ("heir", "cali1", &["10.0.0.1"]),
+        ("heir", "cali8", &["10.0.0.2", "fd00::3"]),
+    ];
+
     fn tenancy(pods: &[(&str, &str, &[&str])]) -> Tenancy {
+        Tenancy::of(&ruleset(pods))
+    }
+
+    fn ruleset(pods: &[(&str, &str, &[&str])]) -> Ruleset {
         let verdicts = Verdicts { tiers: Vec::new(), profile: Profile::Allow };
         let endpoint = |(name, interface, addresses): &(&str, &str, &[&str])| {
             let pod = ObjectName::new("default", *name);
@@ -134,11 +163,16 @@ mod tests {
             (pod, Arc::new(endpoint))
         };
         let policy = NodePolicy { endpoints: pods.iter().map(endpoint).collect(), ..NodePolicy::default() };
-        Tenancy::of(&compile(&policy, &Options::default()))
+        compile(&policy, &Options::default())
     }
 
+    /// What is given up between two rulesets, which has to be the same whether their tenancies are compared or one is led to the other.
     fn departed(before: &[(&str, &str, &[&str])], now: &[(&str, &str, &[&str])]) -> Vec<String> {
-        tenancy(before).departed(&tenancy(now)).iter().map(IpAddr::to_string).collect()
+        let departed = tenancy(before).departed(&tenancy(now));
+        let mut led = tenancy(before);
+        assert_eq!(led.follow(&ruleset(before), &ruleset(now)), departed);
+        assert_eq!(led, tenancy(now));
+        departed.iter().map(IpAddr::to_string).collect()
     }
 
     #[test]
@@ -181,5 +215,23 @@ mod tests {
         let both: [(&str, &str, &[&str]); 2] = [PODS[0], ("heir", "cali8", &["10.0.0.1"])];
         assert_eq!(departed(&PODS[..1], &both), ["10.0.0.1"]);
         assert_eq!(departed(&both, &both[1..]), ["fd00::1"]);
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_follows_every_ruleset_knows_what_the_last_one_says(
+            steps in vec(subsequence(CLAIMS.to_vec(), 0..=CLAIMS.len()), 1..6),
+        ) {
+            for pair in steps.windows(2) {
+                departed(&pair[0], &pair[1]);
+            }
+            let mut led = Tenancy::default();
+            let rulesets: Vec<Ruleset> =
+                std::iter::once(Ruleset::default()).chain(steps.iter().map(|pods| ruleset(pods))).collect();
+            for pair in rulesets.windows(2) {
+                led.follow(&pair[0], &pair[1]);
+            }
+            prop_assert_eq!(Some(led), steps.last().map(|pods| tenancy(pods)));
+        }
     }
 }

@@ -129,6 +129,11 @@ impl Agent {
         self.check_log_but(expected)
     }
 
+    /// Its process id.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory that it has held so far, in MiB (`VmHWM`).
     pub fn peak_memory(&self) -> Result<f64> {
         let status =

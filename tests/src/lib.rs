@@ -18,6 +18,7 @@
 //! * Only namespaces that this crate created are touched. A missing capability fails the test; it never skips it.
 //! * Nothing here shares code with the compiler that it judges.
 
+pub mod admission;
 pub mod agent;
 pub mod api_server;
 pub mod arbitrary;
@@ -31,6 +32,7 @@ pub mod compiled;
 pub mod conntrack;
 pub mod decider;
 pub mod demo;
+pub mod deployment;
 pub mod flow;
 pub mod generate;
 pub mod listing;

@@ -48,9 +48,13 @@ pub struct Reconciler<D> {
     quarantine: Quarantine,
     /// Who held which address when the kernel was last in step, or, before the first time, when it was first read.
     tenancy: Option<Tenancy>,
+    /// The ruleset of that tenancy, once the kernel was in step.
+    in_step: Option<Ruleset>,
     departed: BTreeSet<IpAddr>,
     /// The endpoints that the kernel was last given.
     given: OrdMap<ObjectName, Arc<Endpoint>>,
+    /// The endpoints and links when interfaces were last looked at.
+    looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>),
     /// The links that exist.
     links: OrdSet<InterfaceName>,
     /// The node's own addresses, whose connections are never a pod's.
@@ -110,8 +114,10 @@ impl<D: Dataplane> Reconciler<D> {
             setbacks: 0,
             quarantine: Quarantine::new(),
             tenancy: None,
+            in_step: None,
             departed: BTreeSet::new(),
             given: OrdMap::new(),
+            looked_at: (OrdMap::new(), OrdSet::new()),
             links: OrdSet::new(),
             own_addresses: BTreeSet::new(),
             rollback: None,
@@ -314,9 +320,16 @@ impl<D: Dataplane> Reconciler<D> {
 
     /// The kernel holds this. Returns how many pods are endpoints that were none before.
     fn succeed(&mut self, desired: Ruleset) -> usize {
-        let tenancy = Tenancy::of(&desired);
-        let before = self.tenancy.replace(tenancy.clone()).unwrap_or_default();
-        self.departed.extend(before.departed(&tenancy).difference(&self.own_addresses));
+        let tenancy = self.tenancy.get_or_insert_default();
+        let departed = match &self.in_step {
+            Some(before) => tenancy.follow(before, &desired),
+            None => {
+                let before = std::mem::replace(tenancy, Tenancy::of(&desired));
+                before.departed(tenancy)
+            }
+        };
+        self.in_step = Some(desired.clone());
+        self.departed.extend(departed.difference(&self.own_addresses));
         self.metrics.set_holds(&self.policy, &desired);
         self.kernel = Kernel::Holds(desired);
         self.setbacks = 0;

@@ -1,6 +1,7 @@
 //! What holds on workload interfaces from the start until the sources have been read.
 //!
-//! Where an earlier agent left its tables, these hold, whatever is asked for. Where the kernel holds nothing of ours, the skeleton of the tables can be
+//! Where an earlier agent left its tables, these hold, whatever is asked for; when somebody removes them before the sources have been read, workload
+//! interfaces are closed, as what stood there is not known. Where the kernel holds nothing of ours, the skeleton of the tables can be
 //! written ahead of everything else: it drops what comes from and goes to interfaces with a workload's prefix that no pod is known to have, which is all
 //! of them. It is no reconciliation: the first one finds it there and builds on it.
 
@@ -29,6 +30,10 @@ pub enum Guard {
     Undecided,
     /// Nothing, for good.
     Left,
+    /// An earlier agent's tables hold.
+    Held,
+    /// They held, and somebody else has changed them since.
+    Disturbed,
     /// Workload interfaces are closed.
     Closed,
     /// They were closed, and somebody else has changed our tables since.
@@ -40,10 +45,25 @@ pub enum Guard {
 enum Step {
     /// Wait.
     Wait,
+    /// Look whether the kernel holds something of ours.
+    Look,
     /// Leave traffic as it is.
     Leave,
-    /// Close workload interfaces, unless the kernel enforces something.
+    /// Leave it to what an earlier agent wrote.
+    Hold,
+    /// Close workload interfaces.
     Close,
+}
+
+/// Whether the kernel holds tables of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tables {
+    /// Nobody has looked.
+    Unknown,
+    /// It holds none.
+    Absent,
+    /// It holds some.
+    Present,
 }
 
 /// Whether interfaces of workloads exist.
@@ -79,23 +99,26 @@ impl Startup {
 
     /// Somebody else changed our tables; what was written into them may be gone.
     pub fn distrust(&mut self) {
-        if self.guard == Guard::Closed {
-            self.guard = Guard::Doubtful;
-        }
+        self.guard = match self.guard {
+            Guard::Closed => Guard::Doubtful,
+            Guard::Held => Guard::Disturbed,
+            other @ (Guard::Undecided | Guard::Left | Guard::Disturbed | Guard::Doubtful) => other,
+        };
     }
 
-    fn step(&self, workloads: Workloads, now: Instant) -> Step {
-        match (self.guard, self.protection, workloads) {
-            (Guard::Left | Guard::Closed, _, _)
-            | (Guard::Undecided, StartupProtection::Auto, Workloads::Unknown) => Step::Wait,
-            (Guard::Undecided, StartupProtection::Open, _)
-            | (Guard::Undecided, StartupProtection::Auto, Workloads::Present) => Step::Leave,
+    fn step(&self, tables: Tables, workloads: Workloads) -> Step {
+        match (self.guard, self.protection, tables, workloads) {
+            (Guard::Left | Guard::Held | Guard::Closed, _, _, _) => Step::Wait,
+            (Guard::Undecided | Guard::Disturbed, _, Tables::Unknown, _) => Step::Look,
+            (Guard::Undecided | Guard::Disturbed, _, Tables::Present, _) => Step::Hold,
             // What was decided once is not decided anew by the workloads that have appeared since.
-            (Guard::Doubtful, _, _)
-            | (Guard::Undecided, StartupProtection::Closed, _)
-            | (Guard::Undecided, StartupProtection::Auto, Workloads::Absent) => {
-                if self.retry_at.is_none_or(|at| at <= now) { Step::Close } else { Step::Wait }
-            }
+            (Guard::Doubtful, _, _, _)
+            | (Guard::Undecided | Guard::Disturbed, StartupProtection::Closed, Tables::Absent, _)
+            | (Guard::Disturbed, StartupProtection::Auto, Tables::Absent, _)
+            | (Guard::Undecided, StartupProtection::Auto, Tables::Absent, Workloads::Absent) => Step::Close,
+            (Guard::Undecided | Guard::Disturbed, StartupProtection::Open, Tables::Absent, _)
+            | (Guard::Undecided, StartupProtection::Auto, Tables::Absent, Workloads::Present) => Step::Leave,
+            (Guard::Undecided, StartupProtection::Auto, Tables::Absent, Workloads::Unknown) => Step::Wait,
         }
     }
 }
@@ -114,21 +137,27 @@ impl<D: Dataplane> Agent<D> {
         if self.awaited.is_empty() {
             return;
         }
+        if self.startup.retry_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
         let are_links_known = !self.awaited.contains(&Source::Links);
         let workloads = if are_links_known { self.reconciler.workloads() } else { Workloads::Unknown };
-        match self.startup.step(workloads, Instant::now()) {
-            Step::Wait => {}
+        let mut step = self.startup.step(Tables::Unknown, workloads);
+        if step == Step::Look {
+            let tables =
+                if self.reconciler.is_kernel_enforcing().await { Tables::Present } else { Tables::Absent };
+            step = self.startup.step(tables, workloads);
+        }
+        match step {
+            Step::Wait | Step::Look => {}
             Step::Leave => self.startup.guard = Guard::Left,
+            Step::Hold => self.startup.guard = Guard::Held,
             Step::Close => self.close().await,
         }
     }
 
     async fn close(&mut self) {
         self.startup.retry_at = None;
-        if self.startup.guard == Guard::Undecided && self.reconciler.is_kernel_enforcing().await {
-            self.startup.guard = Guard::Left;
-            return;
-        }
         match self.reconciler.close().await {
             Ok(()) => {
                 self.startup.guard = Guard::Closed;

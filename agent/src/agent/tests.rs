@@ -1,4 +1,5 @@
 //! The loop over a kernel in memory. Time is paused: it passes only while everything waits.
+mod endpoint_status;
 mod fake;
 mod rollback;
 mod startup;
@@ -9,8 +10,8 @@ use ferrule_ruleset::{
     compile::{Options, compile},
     event::Event,
     ir::NodePolicy,
-    links::{Links, ObservedLinks},
-    name::{NodeName, ObjectName},
+    links::{InterfacePrefix, Links, ObservedLinks},
+    name::{InterfaceName, NodeName, ObjectName},
     policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Traffic},
     resource::{Namespace, Pod, PodExtras, PodState, Resource, ResourceKey},
     selector::Selector,

@@ -143,7 +143,7 @@ pub struct Settings {
     pub metrics_address: Option<String>,
 
     /// An address of the source of policy, such as an API server. A change of the rules after which none of them answers is taken back; may be repeated
-    /// [default: none, nothing is taken back].
+    /// [default: the API server with --kubernetes; otherwise none, and nothing is taken back].
     #[arg(long, env = "FERRULE_ROLLBACK_PROBE", value_name = "HOST:PORT", value_delimiter = ',')]
     #[serde(deserialize_with = "one_or_many", alias = "rollback_probe")]
     pub rollback_probe: Option<Vec<String>>,

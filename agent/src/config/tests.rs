@@ -36,6 +36,14 @@ fn defaults_fill_what_nobody_says() {
 }
 
 #[test]
+fn with_an_api_server_changes_are_on_trial_out_of_the_box() {
+    let least = "node-name: node-1\nkubernetes: true\n";
+    let on_trial = RollbackSettings { targets: Vec::new(), after: Duration::from_secs(10) };
+    assert_eq!(config(&[], least).unwrap().rollback, Some(on_trial));
+    assert_eq!(config(&["--rollback-after", "0"], least).unwrap().rollback, None);
+}
+
+#[test]
 fn a_flag_precedes_the_file() {
     let file =
         format!("{LEAST}health-address: 127.0.0.1:1\nmetrics-address: 127.0.0.1:2\ninterface-prefix: tap\n");

@@ -110,13 +110,13 @@ pub struct Enforcement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind_since: Option<Time>,
     /// Pods of the node that are governed.
-    pub endpoints: u32,
+    pub endpoints: i32,
     /// HostEndpoints of the node.
-    pub host_endpoints: u32,
+    pub host_endpoints: i32,
     /// Policies that govern something on the node.
-    pub policies: u32,
+    pub policies: i32,
     /// All findings.
-    pub finding_count: u32,
+    pub finding_count: i32,
     /// `Ready`: whether the kernel holds what the API says.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -33,7 +33,7 @@ pub struct PolicyRule {
     /// What becomes of a packet that the rule matches.
     pub action: Action,
     /// The IP version, 4 or 6.
-    #[schemars(extend("enum" = [4, 6, null]))]
+    #[x_kube(validation = ("self == 4 || self == 6", "must be 4 or 6"))]
     pub ip_version: Option<i32>,
     /// The protocol.
     pub protocol: Option<Protocol>,

@@ -10,6 +10,9 @@ use super::CLOSED;
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For how long something may be wanted again before it counts as not wanted any more.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// The server did not answer, or could not: everything has to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unreachable(pub String);
@@ -89,8 +92,9 @@ impl Sinks {
         self.closed.remove(sink);
     }
 
-    /// The same for people.
-    pub fn findings(&self) -> Vec<Finding> {
+    /// The same for people. What nobody asked for again when it was time to is forgotten.
+    pub fn findings(&mut self, now: Instant) -> Vec<Finding> {
+        self.closed.retain(|_, closed| now < closed.until + GRACE);
         let finding = |(sink, closed): (&Sink, &Closed)| Finding {
             location: None,
             severity: Severity::Warning,

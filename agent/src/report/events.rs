@@ -215,7 +215,11 @@ impl Events {
                 }
                 Outcome::NotFound => {}
                 Outcome::Conflict => break,
-                Outcome::Refused(reason) => sinks.close(READ, reason, now),
+                Outcome::Refused(reason) => {
+                    sinks.close(READ, reason, now);
+                    identity = Identity::Known(reference(&place, resource, None));
+                    break;
+                }
             }
         }
         if let Identity::Known(object) = &identity {

@@ -43,7 +43,7 @@ const READ: Sink = "get the Node";
 /// What there is to say of a node, but for when it is said. The condition is as old as the caller knows.
 pub(super) fn enforcement(status: &Status, now: Instant, clock: &Clock) -> Enforcement {
     let findings = findings(status);
-    let figure = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let figure = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let obstacles = status.obstacles().take(LISTED).map(|obstacle| NodeObstacle {
         subject: shorten(obstacle.subject.clone(), LONGEST),
         since: clock.time(obstacle.since),
@@ -172,8 +172,7 @@ impl NodeObject {
                 self.written = Some(enforcement);
             }
             Outcome::NotFound => {
-                let reason =
-                    "the cluster does not serve this kind; apply the definitions of deploy/crds".to_owned();
+                let reason = "the cluster does not serve this kind; apply deploy/base".to_owned();
                 sinks.close(WRITE, reason, now);
             }
             Outcome::Conflict => self.pace.note_write(now),
@@ -229,34 +228,39 @@ impl NodeObject {
         Ok(attempt(request).await?.map(drop))
     }
 
-    /// The object without its status, owned by the Node, so that it goes with it. Where there is no Node to be seen, nobody owns it.
+    /// The object without its status, owned by the Node, so that it goes with it. Where the Node may not be read, nobody owns it; where there is none, it is
+    /// on its way, and an object that is made now would stay for ever.
     async fn create(&self, sinks: &mut Sinks) -> Result<Outcome<()>, Unreachable> {
         let mut object = self.object();
         object["spec"] = json!({});
-        if let Some(owner) = self.owner(sinks).await? {
-            object["metadata"]["ownerReferences"] = json!([owner]);
+        match self.owner(sinks).await? {
+            Outcome::Done(owner) => object["metadata"]["ownerReferences"] = json!([owner]),
+            Outcome::NotFound | Outcome::Conflict => {
+                return Ok(Outcome::Refused(format!(
+                    "there is no Node {} to which it would belong",
+                    self.node
+                )));
+            }
+            Outcome::Refused(_) => {}
         }
         let (api, parameters, patch) = (self.api(), parameters(), Patch::Apply(object));
         let request = api.patch(self.node.as_str(), &parameters, &patch);
         Ok(attempt(request).await?.map(drop))
     }
 
-    async fn owner(&self, sinks: &mut Sinks) -> Result<Option<OwnerReference>, Unreachable> {
+    async fn owner(&self, sinks: &mut Sinks) -> Result<Outcome<OwnerReference>, Unreachable> {
         let nodes: Api<Node> = Api::all(self.client.clone());
-        let uid = match attempt(nodes.get_metadata(self.node.as_str())).await? {
-            Outcome::Done(node) => node.metadata.uid,
-            Outcome::NotFound | Outcome::Conflict => None,
-            Outcome::Refused(reason) => {
-                sinks.close(READ, reason, Instant::now());
-                return Ok(None);
-            }
-        };
-        sinks.open(READ);
-        Ok(uid.map(|uid| OwnerReference {
+        let node = attempt(nodes.get_metadata(self.node.as_str())).await?;
+        if let Outcome::Refused(reason) = &node {
+            sinks.close(READ, reason.clone(), Instant::now());
+        } else {
+            sinks.open(READ);
+        }
+        Ok(node.map(|node| OwnerReference {
             api_version: Node::api_version(&()).into_owned(),
             kind: Node::kind(&()).into_owned(),
             name: self.node.to_string(),
-            uid,
+            uid: node.metadata.uid.unwrap_or_default(),
             ..OwnerReference::default()
         }))
     }

@@ -1,5 +1,6 @@
 //! What is told, over an API server in memory. Time is paused: it passes only while everything waits.
 
+mod condition;
 mod server;
 
 use std::{collections::BTreeMap, future::Future};
@@ -22,7 +23,6 @@ use server::Server;
 
 const NODES: &str = "/apis/ferrule.io/v1alpha1/nodepolicystatuses";
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies";
-const ADMIN: &str = "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies/guard";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// An agent of a node, as far as people are told of it.
@@ -33,6 +33,10 @@ struct Agent {
 
 impl Agent {
     fn start(server: &Server, node: &str) -> Self {
+        server.put(
+            &format!("/api/v1/nodes/{node}"),
+            json!({"metadata": {"name": node, "uid": format!("uid-{node}")}}),
+        );
         let node = NodeName::from(node);
         let mut first = Status::new(node.clone(), Source::Kubernetes.awaited_with(), Instant::now());
         first.awaited.clear();
@@ -61,7 +65,6 @@ impl Agent {
 
 async fn play<F: Future<Output = ()>>(script: impl FnOnce(Server, Agent) -> F) {
     let server = Server::default();
-    server.put("/api/v1/nodes/node-1", json!({"metadata": {"name": "node-1", "uid": "the-node"}}));
     for name in ["web", "db"] {
         server.put(
             &format!("{POLICIES}/{name}"),
@@ -88,10 +91,6 @@ fn finding(object: PolicyKey, message: &str) -> Finding {
     }
 }
 
-fn admin() -> PolicyKey {
-    PolicyKey { kind: PolicyKind::AdminNetworkPolicy, namespace: None, name: "guard".into() }
-}
-
 fn status_of(server: &Server, node: &str) -> Value {
     server.object(&format!("{NODES}/{node}")).map_or(Value::Null, |object| object["status"].clone())
 }
@@ -110,7 +109,7 @@ async fn a_finding_is_an_event_on_its_object_and_stands_in_the_nodes() {
         assert_eq!(event["note"], "spec.ingress[0]: port 70000 is none (the rule matches nothing)");
         assert_eq!(event["metadata"]["namespace"], "shop");
         let node = server.object(&format!("{NODES}/node-1")).unwrap();
-        assert_eq!(node["metadata"]["ownerReferences"][0]["uid"], "the-node");
+        assert_eq!(node["metadata"]["ownerReferences"][0]["uid"], "uid-node-1");
         assert_eq!(node["status"]["findingCount"], 1);
         assert_eq!(node["status"]["findings"][0]["object"], "KubernetesNetworkPolicy shop/web");
         assert_eq!(node["status"]["conditions"][0]["status"], "True");
@@ -229,10 +228,11 @@ async fn a_missing_right_is_one_finding_and_no_loop() {
         play(async |server, mut agent| {
             server.answer_with(part, Some((403, "you are nobody")));
             agent.find(vec![finding(policy("web"), "wrong")]);
-            sleep(60 * MINUTE).await;
+            sleep(4 * MINUTE).await;
             let complaints = agent.complaints().unwrap();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
             assert!(complaints[0].contains(&format!("cannot {verb}: you are nobody")), "{complaints:?}");
+            sleep(60 * MINUTE).await;
             assert!(server.asked(part).len() <= 26, "{part}: {}", server.asked(part).len());
             // An object that may not be read is told about all the same.
             assert_eq!(server.objects("/events/").len(), usize::from(part != "/events"));
@@ -240,9 +240,7 @@ async fn a_missing_right_is_one_finding_and_no_loop() {
             server.answer_with(part, None);
             agent.find(vec![finding(policy("db"), "wrong")]);
             sleep(6 * MINUTE).await;
-            if part != "/nodes/" {
-                assert_eq!(agent.complaints(), Some(Vec::new()), "{part}");
-            }
+            assert_eq!(agent.complaints(), Some(Vec::new()), "{part}");
         })
         .await;
     }
@@ -254,12 +252,25 @@ async fn a_definition_may_come_later() {
         server.answer_with("/nodepolicystatuses", Some((404, "page not found")));
         sleep(20 * MINUTE).await;
         let complaints = agent.complaints().unwrap();
-        assert!(complaints[0].contains("apply the definitions of deploy/crds"), "{complaints:?}");
+        assert!(complaints[0].contains("apply deploy/base"), "{complaints:?}");
         assert!(server.asked("/nodepolicystatuses").len() <= 10);
         server.answer_with("/nodepolicystatuses", None);
         sleep(6 * MINUTE).await;
         assert_eq!(status_of(&server, "node-1")["dataplane"], "nftables");
         assert_eq!(agent.complaints(), Some(Vec::new()));
+    })
+    .await;
+}
+
+/// An object that nobody owns would stay when the node has gone for good.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_made_for_a_node_that_is_gone() {
+    play(async |server, mut agent| {
+        server.forget("/api/v1/nodes/node-1");
+        sleep(4 * MINUTE).await;
+        assert!(server.object(&format!("{NODES}/node-1")).is_none());
+        let complaints = agent.complaints().unwrap();
+        assert!(complaints[0].contains("there is no Node node-1"), "{complaints:?}");
     })
     .await;
 }
@@ -288,74 +299,6 @@ async fn a_server_that_is_away_is_asked_less_and_less_and_told_when_it_is_back()
         sleep(7 * MINUTE).await;
         assert_eq!(server.objects("/events/").len(), 1);
         assert_eq!(status_of(&server, "node-1")["findingCount"], 1);
-    })
-    .await;
-}
-
-fn understood(server: &Server) -> Vec<Value> {
-    let conditions =
-        server.object(ADMIN).unwrap()["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    conditions.into_iter().filter(|one| one["type"] == "ferrule.io/Understood").collect()
-}
-
-fn put_admin(server: &Server, conditions: &Value) {
-    let metadata = json!({"name": "guard", "uid": "uid-guard", "generation": 3});
-    server.put(ADMIN, json!({"metadata": metadata, "status": {"conditions": conditions}}));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_condition_says_what_is_not_understood_until_it_is_mended() {
-    play(async |server, first| {
-        let second = Agent::start(&server, "node-2");
-        let foreign = json!({"type": "Ready-In-Zone-a", "status": "True"});
-        put_admin(&server, &json!([foreign]));
-        for agent in [&first, &second] {
-            agent.find(vec![finding(admin(), "no such port"), finding(admin(), "no such peer")]);
-        }
-        sleep(3 * MINUTE).await;
-        let ours = understood(&server);
-        assert_eq!(ours.len(), 1);
-        assert_eq!((&ours[0]["status"], &ours[0]["observedGeneration"]), (&json!("False"), &json!(3)));
-        let message = ours[0]["message"].as_str().unwrap();
-        assert!(message.contains("no such port") && message.contains("no such peer"), "{message}");
-        assert_eq!(server.writes(ADMIN), 1, "the second node finds it said");
-        assert!(server.object(ADMIN).unwrap()["status"]["conditions"].as_array().unwrap().contains(&foreign));
-
-        for agent in [&first, &second] {
-            agent.find(Vec::new());
-        }
-        sleep(3 * MINUTE).await;
-        assert_eq!(understood(&server)[0]["status"], "True");
-        assert_eq!(server.writes(ADMIN), 2);
-        let requests = server.asked(ADMIN).len();
-        sleep(120 * MINUTE).await;
-        assert_eq!(server.asked(ADMIN).len(), requests, "what is mended is nobody's business any more");
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_condition_that_nobody_lived_to_clear_is_cleared_at_the_next_start() {
-    play(async |server, _agent| {
-        put_admin(
-            &server,
-            &json!([{"type": "ferrule.io/Understood", "status": "False", "reason": "NotUnderstood"}]),
-        );
-        sleep(3 * MINUTE).await;
-        assert_eq!(understood(&server)[0]["status"], "True");
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn policies_that_are_understood_are_left_alone() {
-    play(async |server, agent| {
-        put_admin(&server, &json!([]));
-        let warning = Finding { severity: Severity::Warning, ..finding(admin(), "perhaps not meant so") };
-        agent.find(vec![warning]);
-        sleep(10 * MINUTE).await;
-        assert_eq!(understood(&server), Vec::<Value>::new());
-        assert_eq!(server.writes(ADMIN), 0);
     })
     .await;
 }

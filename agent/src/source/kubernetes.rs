@@ -4,12 +4,17 @@
 
 mod departure;
 mod discovery;
-mod failure;
+mod errands;
+pub mod failure;
+#[cfg(test)]
+mod fake;
 mod hub;
 mod inquiry;
 mod intake;
-mod mirror;
-mod object;
+mod lines;
+pub mod mirror;
+mod namespaces;
+pub mod object;
 mod outbox;
 mod pause;
 mod presence;

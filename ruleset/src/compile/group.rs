@@ -7,7 +7,10 @@ mod render;
 
 pub(super) use render::profile;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     around::Around,
@@ -47,11 +50,20 @@ impl Key {
         };
         Self { host, direction, verdicts: verdicts.clone() }
     }
+
+    /// The policies that stand in the group.
+    fn policies(&self) -> impl Iterator<Item = &PolicyKey> {
+        self.verdicts.tiers.iter().flat_map(|step| &step.policies)
+    }
 }
 
 /// All groups, and who is in them.
 #[derive(Debug, Default)]
-pub(super) struct Groups(BTreeMap<Key, Group>);
+pub(super) struct Groups {
+    groups: BTreeMap<Arc<Key>, Group>,
+    /// The groups in which a policy stands.
+    of_policy: BTreeMap<PolicyKey, BTreeSet<Arc<Key>>>,
+}
 
 #[derive(Debug, Default)]
 struct Group {
@@ -70,11 +82,14 @@ impl Groups {
         around: Around<'_>,
         assembly: &mut Assembly,
     ) {
-        let key = Key::of(member, direction, verdicts);
-        let group = self.0.entry(key.clone()).or_default();
+        let key = Arc::new(Key::of(member, direction, verdicts));
+        let group = self.groups.entry(Arc::clone(&key)).or_default();
         if group.members.is_empty() {
             (group.rendered, group.steps) = render::render(&key, around);
             assembly.exchange(None, Some(&group.rendered));
+            for policy in key.policies() {
+                self.of_policy.entry(policy.clone()).or_default().insert(Arc::clone(&key));
+            }
         }
         group.members.insert(member.clone());
     }
@@ -88,11 +103,19 @@ impl Groups {
         assembly: &mut Assembly,
     ) {
         let key = Key::of(member, direction, verdicts);
-        let Some(group) = self.0.get_mut(&key) else { return };
+        let Some(group) = self.groups.get_mut(&key) else { return };
         group.members.remove(member);
-        if group.members.is_empty() {
-            assembly.exchange(Some(&group.rendered), None);
-            self.0.remove(&key);
+        if !group.members.is_empty() {
+            return;
+        }
+        assembly.exchange(Some(&group.rendered), None);
+        self.groups.remove(&key);
+        for policy in key.policies() {
+            let Some(groups) = self.of_policy.get_mut(policy) else { continue };
+            groups.remove(&key);
+            if groups.is_empty() {
+                self.of_policy.remove(policy);
+            }
         }
     }
 
@@ -104,11 +127,10 @@ impl Groups {
         assembly: &mut Assembly,
     ) -> BTreeSet<Member> {
         let mut affected = BTreeSet::new();
-        for (key, group) in &mut self.0 {
-            let mut policies = key.verdicts.tiers.iter().flat_map(|step| &step.policies);
-            if !policies.any(|policy| stale.contains(policy)) {
-                continue;
-            }
+        let touched: BTreeSet<&Arc<Key>> =
+            stale.iter().filter_map(|policy| self.of_policy.get(policy)).flatten().collect();
+        for key in touched {
+            let Some(group) = self.groups.get_mut(key) else { continue };
             let (rendered, steps) = render::render(key, around);
             assembly.exchange(Some(&group.rendered), Some(&rendered));
             if steps != group.steps {
@@ -127,6 +149,6 @@ impl Groups {
         verdicts: &Verdicts,
         family: Family,
     ) -> &[Rule] {
-        self.0.get(&Key::of(member, direction, verdicts)).map_or(&[], |group| group.steps.get(family))
+        self.groups.get(&Key::of(member, direction, verdicts)).map_or(&[], |group| group.steps.get(family))
     }
 }

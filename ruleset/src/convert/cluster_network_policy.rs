@@ -96,7 +96,7 @@ pub(super) fn convert(
     let spec = problems.map_or_empty(object, "spec");
     let mut rules = match is_readable {
         true => Direction::ALL.map(|direction| rule::rules(api, &spec, direction, remarks)),
-        false => return unreadable(key, problems, remarks),
+        false => return unreadable(api, key, problems, remarks),
     };
     problems.0.extend(spec.unknown(&[&["subject", "ingress", "egress"], api.place_fields()].concat()));
     let subject = subject::subject(api, &spec, &mut problems);
@@ -111,12 +111,21 @@ pub(super) fn convert(
 }
 
 /// Of a policy whose `spec` could say anything.
-fn unreadable(key: PolicyKey, problems: Problems, remarks: &mut Remarks) -> Policy {
+fn unreadable(api: Api, key: PolicyKey, problems: Problems, remarks: &mut Remarks) -> Policy {
     remarks.errors(problems, "the policy denies everything to all pods");
-    let (tier, order) = first();
+    let (tier, order) = match api {
+        Api::Cluster | Api::Admin => first(),
+        Api::Baseline => last(),
+    };
     let rules = || vec![rule::everything(0)];
     let (subject, directions) = (of_pods([]), Direction::ALL.into());
     Policy { key, tier, order, stage: Stage::Local, subject, directions, ingress: rules(), egress: rules() }
+}
+
+/// The place behind every ClusterNetworkPolicy.
+fn last() -> (TierName, Order) {
+    let order = f64::from(LAST_PRIORITY) + 1.0;
+    (TierName::new(BASELINE), Order::new(order).unwrap_or_default())
 }
 
 /// The place before all others.
@@ -135,14 +144,12 @@ fn place(api: Api, spec: &Fields<'_>, problems: &mut Problems) -> (TierName, Ord
     let tier = match api {
         Api::Cluster => tier(spec, problems),
         Api::Admin => Some(ADMIN),
-        Api::Baseline => Some(BASELINE),
+        Api::Baseline => return last(),
     };
-    let order = match api {
-        Api::Cluster | Api::Admin => priority(spec, problems).map(f64::from),
-        Api::Baseline => Some(f64::from(LAST_PRIORITY) + 1.0),
-    };
-    match (tier, order) {
-        (Some(tier), Some(order)) => (TierName::new(tier), Order::new(order).unwrap_or_default()),
+    match (tier, priority(spec, problems)) {
+        (Some(tier), Some(priority)) => {
+            (TierName::new(tier), Order::new(f64::from(priority)).unwrap_or_default())
+        }
         (None, _) | (_, None) => first(),
     }
 }

@@ -1,5 +1,7 @@
 //! Pods as the policies of Kubernetes select them, by their own labels and those of their namespaces.
 
+use std::sync::LazyLock;
+
 use super::{
     field::{Field, Problem},
     label_selector,
@@ -9,7 +11,9 @@ use crate::selector::Selector;
 
 /// Pods for which all terms hold: network sets bear labels too, and are none.
 pub(super) fn of_pods(terms: impl IntoIterator<Item = Selector>) -> Selector {
-    terms.into_iter().fold(Selector::equals(ORCHESTRATOR, "k8s"), Selector::and)
+    // Every policy has this term, and a cluster many policies.
+    static POD: LazyLock<Selector> = LazyLock::new(|| Selector::equals(ORCHESTRATOR, "k8s"));
+    terms.into_iter().fold(POD.clone(), Selector::and)
 }
 
 /// Terms for a selector of namespaces; the empty one selects every namespace.

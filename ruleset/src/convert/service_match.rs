@@ -53,7 +53,7 @@ fn is_empty(value: &Value) -> bool {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::List(items) => items.is_empty(),
-        Value::Map(entries) => entries.is_empty(),
+        Value::Map(entries) => entries.values().all(|node| node.value == Value::Null),
         Value::Bool(_) | Value::Integer(_) | Value::Float(_) => false,
     }
 }

@@ -7,6 +7,7 @@ mod configuration;
 mod endpoint_slice;
 mod extras;
 mod fixture;
+mod followed;
 mod host_endpoint;
 mod identity;
 mod ip_pool;

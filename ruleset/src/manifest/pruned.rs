@@ -42,7 +42,7 @@ impl Keep {
                 let is_below = |known: &&str| {
                     domain.strip_suffix(*known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
                 };
-                domains.iter().any(|known| is_below(&known)).then_some(Self::All)
+                domains.iter().any(is_below).then_some(Self::All)
             }
         }
     }

@@ -11,6 +11,7 @@ use std::{
 use imbl::OrdMap;
 
 use super::{
+    cohort::{Cohorts, Traits},
     labelled::Parent,
     matching::{Change, ItemId, Matching, SelectorSlot},
     member::{CountedMembers, Owner},
@@ -29,8 +30,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct AddressSets {
     matching: Matching,
-    items: HashMap<ResourceKey, ItemId>,
-    owners: HashMap<ItemId, Owner>,
+    cohorts: Cohorts,
     slots: HashMap<SelectorId, SelectorSlot>,
     sets: HashMap<SelectorSlot, BTreeMap<AddressSetKey, UsedSet>>,
     stale: BTreeSet<SelectorSlot>,
@@ -55,25 +55,24 @@ impl AddressSets {
     /// The endpoint or network set now has these labels and parents and gives these members.
     pub(super) fn set_owner(
         &mut self,
-        key: ResourceKey,
+        key: &ResourceKey,
         labels: &Labels,
-        parents: Vec<Parent>,
-        owner: Owner,
+        parents: &[Parent],
+        owner: &Owner,
     ) {
-        let id = *self.items.entry(key).or_insert_with(|| self.matching.new_item());
-        let old = self.owners.insert(id, owner).unwrap_or_default();
-        let slots: Vec<SelectorSlot> = self.matching.selectors(id).collect();
-        slots.into_iter().for_each(|slot| self.replace(slot, &old, id));
-        let changes = self.matching.set_item(id, labels, parents);
-        self.take_in(&changes);
+        let traits = Traits { labels, parents, ports: owner.ports() };
+        let (cohort, before) = self.cohorts.set(key, &traits, owner.nets(), &mut self.matching);
+        self.pass_on(before.as_ref().map(|(cohort, owner)| (*cohort, owner)), Some((cohort, owner)));
+        if let Some((before, _)) = before {
+            self.cohorts.forget_if_empty(before, &mut self.matching);
+        }
     }
 
     /// There is no such endpoint or network set any more.
     pub(super) fn remove_owner(&mut self, key: &ResourceKey) {
-        let Some(id) = self.items.remove(key) else { return };
-        let changes = self.matching.remove_item(id);
-        self.take_in(&changes);
-        self.owners.remove(&id);
+        let Some((cohort, owner)) = self.cohorts.remove(key) else { return };
+        self.pass_on(Some((cohort, &owner)), None);
+        self.cohorts.forget_if_empty(cohort, &mut self.matching);
     }
 
     /// The parent now has these labels; `None` if it does not exist.
@@ -104,8 +103,8 @@ impl AddressSets {
             self.fronts.insert((slot, key.clone()));
             self.services.keep_backends(true);
         }
-        for owner in self.matching.items(slot).filter_map(|id| self.owners.get(&id)) {
-            members.replace(&Owner::default(), owner, &self.services);
+        for owner in self.matching.items(slot).flat_map(|cohort| self.cohorts.members(cohort)) {
+            members.replace(&Owner::default(), &owner, &self.services);
         }
         sets.insert(key.clone(), UsedSet { users: 1, description: describe(key, selector), members });
         self.stale.insert(slot);
@@ -156,29 +155,39 @@ impl AddressSets {
     fn take_in(&mut self, changes: &[Change]) {
         let nothing = Owner::default();
         for change in changes {
-            match change {
-                Change::Gained(slot, id) => self.replace(*slot, &nothing, *id),
-                Change::Lost(slot, id) => self.withdraw(*slot, *id),
+            let (Change::Gained(slot, cohort) | Change::Lost(slot, cohort)) = *change;
+            let members: Vec<Owner> = self.cohorts.members(cohort).collect();
+            for owner in &members {
+                match change {
+                    Change::Gained(..) => self.replace(slot, &nothing, owner),
+                    Change::Lost(..) => self.replace(slot, owner, &nothing),
+                }
             }
         }
     }
 
-    /// An owner that gave `old` to the sets of a selector gives what it has now.
-    fn replace(&mut self, slot: SelectorSlot, old: &Owner, id: ItemId) {
-        let Some(new) = self.owners.get(&id) else { return };
+    /// An owner that was in one cohort, or none, is in another, or none, from now on.
+    fn pass_on(&mut self, old: Option<(ItemId, &Owner)>, new: Option<(ItemId, &Owner)>) {
+        let slots = |side: Option<(ItemId, &Owner)>| -> BTreeSet<SelectorSlot> {
+            side.into_iter().flat_map(|(cohort, _)| self.matching.selectors(cohort)).collect()
+        };
+        let (lost, gained) = (slots(old), slots(new));
+        let nothing = Owner::default();
+        let (old, new) = (old.map_or(&nothing, |(_, owner)| owner), new.map_or(&nothing, |(_, owner)| owner));
+        for slot in lost.union(&gained) {
+            let old = if lost.contains(slot) { old } else { &nothing };
+            let new = if gained.contains(slot) { new } else { &nothing };
+            self.replace(*slot, old, new);
+        }
+    }
+
+    /// An owner that gave `old` to the sets of a selector gives `new` from now on.
+    fn replace(&mut self, slot: SelectorSlot, old: &Owner, new: &Owner) {
         if old != new {
             let sets = self.sets.get_mut(&slot).into_iter().flatten();
             sets.for_each(|(_, set)| set.members.replace(old, new, &self.services));
             self.stale.insert(slot);
         }
-    }
-
-    fn withdraw(&mut self, slot: SelectorSlot, id: ItemId) {
-        let Some(old) = self.owners.get(&id) else { return };
-        let nothing = Owner::default();
-        let sets = self.sets.get_mut(&slot).into_iter().flatten();
-        sets.for_each(|(_, set)| set.members.replace(old, &nothing, &self.services));
-        self.stale.insert(slot);
     }
 }
 

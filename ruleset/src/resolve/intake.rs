@@ -94,12 +94,8 @@ impl Resolver {
 
     fn set_network_set(&mut self, set: NetworkSet) {
         let NetworkSet { key, labels, nets } = set;
-        let parents = key.namespace.clone().map(Parent::Namespace).into_iter().collect();
-        self.address_sets.set_owner(
-            ResourceKey::NetworkSet(key),
-            &labels,
-            parents,
-            Owner::of_network_set(nets),
-        );
+        let parents: Vec<Parent> = key.namespace.clone().map(Parent::Namespace).into_iter().collect();
+        let owner = Owner::of_network_set(nets);
+        self.address_sets.set_owner(&ResourceKey::NetworkSet(key), &labels, &parents, &owner);
     }
 }

@@ -1,14 +1,17 @@
 //! Objects with labels of their own and labels that they inherit.
 //!
-//! Inherited labels stand once, at the parent, whatever the number of its children, and equal texts stand once in memory. Lookup order: own labels, then those of each parent in the order in
-//! which the child names them; a parent that does not exist lends nothing.
+//! Inherited labels stand once, at the parent, whatever the number of its children, and equal labels stand once in memory. Lookup order: own labels, then
+//! those of each parent in the order in which the child names them; a parent that does not exist lends nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use super::{label_index::LabelIndex, matching::ItemId};
+use super::{
+    label_index::{LabelId, LabelIndex},
+    matching::ItemId,
+};
 use crate::{
     labels::Labels,
     name::{NamespaceName, ObjectName},
@@ -51,59 +54,72 @@ pub(super) struct Labelled {
 
 #[derive(Debug)]
 struct Item {
-    labels: Labels,
-    parents: Vec<Parent>,
-    parent_ids: Vec<ParentId>,
+    labels: Box<[LabelId]>,
+    parents: Box<[ParentId]>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct ParentLabels {
-    labels: Option<Labels>,
+    parent: Parent,
+    labels: Option<Box<[LabelId]>>,
     children: BTreeSet<ItemId>,
 }
 
 impl Labelled {
     /// The item now has these labels and parents. Tells whether that is news.
-    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: Vec<Parent>) -> bool {
-        if self.items.get(&id).is_some_and(|item| item.labels == *labels && item.parents == parents) {
+    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: &[Parent]) -> bool {
+        if self.is_like(id, labels, parents) {
             return false;
         }
         self.remove_item(id);
-        let parent_ids: Vec<ParentId> = parents.iter().map(|parent| self.parent_id(parent)).collect();
-        for parent in &parent_ids {
-            self.parents.entry(*parent).or_default().children.insert(id);
+        let parents: Box<[ParentId]> = parents.iter().map(|parent| self.parent_id(parent)).collect();
+        for parent in &parents {
+            if let Some(entry) = self.parents.get_mut(parent) {
+                entry.children.insert(id);
+            }
         }
         let labels = self.own.insert(id, labels);
-        self.items.insert(id, Item { labels, parents, parent_ids });
+        self.items.insert(id, Item { labels, parents });
         true
+    }
+
+    /// Whether the item has these labels and parents.
+    pub(super) fn is_like(&self, id: ItemId, labels: &Labels, parents: &[Parent]) -> bool {
+        let parent = |id: &ParentId| self.parents.get(id).map(|entry| &entry.parent);
+        self.items.get(&id).is_some_and(|item| {
+            item.parents.iter().map(parent).eq(parents.iter().map(Some)) && self.own.are(&item.labels, labels)
+        })
     }
 
     /// There is no such item any more.
     pub(super) fn remove_item(&mut self, id: ItemId) {
         let Some(item) = self.items.remove(&id) else { return };
         self.own.remove(id, &item.labels);
-        for (parent, parent_id) in item.parents.iter().zip(item.parent_ids) {
-            if let Some(entry) = self.parents.get_mut(&parent_id) {
+        for parent in item.parents {
+            if let Some(entry) = self.parents.get_mut(&parent) {
                 entry.children.remove(&id);
             }
-            self.forget_if_unused(parent, parent_id);
+            self.forget_if_unused(parent);
         }
     }
 
     /// The parent lends these labels now; `None` if it does not exist. The children whose labels that changes.
-    pub(super) fn set_parent(&mut self, parent: &Parent, labels: Option<Labels>) -> Vec<ItemId> {
+    pub(super) fn set_parent(&mut self, parent: &Parent, labels: Option<&Labels>) -> Vec<ItemId> {
         let id = self.parent_id(parent);
-        let entry = self.parents.entry(id).or_default();
-        if entry.labels == labels {
-            self.forget_if_unused(parent, id);
-            return Vec::new();
+        let Some(entry) = self.parents.get_mut(&id) else { return Vec::new() };
+        let is_news = match (&entry.labels, labels) {
+            (Some(known), Some(labels)) => !self.inherited.are(known, labels),
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => true,
+        };
+        if is_news {
+            if let Some(old) = entry.labels.take() {
+                self.inherited.remove(id, &old);
+            }
+            entry.labels = labels.map(|labels| self.inherited.insert(id, labels));
         }
-        if let Some(old) = &entry.labels {
-            self.inherited.remove(id, old);
-        }
-        entry.labels = labels.map(|labels| self.inherited.insert(id, &labels));
-        let children = entry.children.iter().copied().collect();
-        self.forget_if_unused(parent, id);
+        let children = if is_news { entry.children.iter().copied().collect() } else { Vec::new() };
+        self.forget_if_unused(id);
         children
     }
 
@@ -112,15 +128,17 @@ impl Labelled {
         let item = self.items.get(&id);
         move |key| {
             let item = item?;
-            let inherited = || self.lent_to(item).find_map(|labels| labels.get(key));
-            item.labels.get(key).or_else(inherited).map(|value| &**value)
+            let inherited = || self.lent_to(item).find_map(|labels| self.inherited.value(labels, key));
+            self.own.value(&item.labels, key).or_else(inherited)
         }
     }
 
     /// All labels of an item, own and inherited.
     pub(super) fn labels(&self, id: ItemId) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
         let item = self.items.get(&id).into_iter();
-        item.flat_map(|item| std::iter::once(&item.labels).chain(self.lent_to(item))).flat_map(Labels::iter)
+        let own = item.clone().flat_map(|item| &item.labels).map(|id| self.own.label(*id));
+        let inherited = item.flat_map(|item| self.lent_to(item)).flatten();
+        own.chain(inherited.map(|id| self.inherited.label(*id)))
     }
 
     /// Items among which are all those that can meet the restrictions, found by whichever label leaves fewest.
@@ -160,23 +178,27 @@ impl Labelled {
     }
 
     /// What the parents lend, in order of precedence.
-    fn lent_to(&self, item: &Item) -> impl Iterator<Item = &Labels> {
-        item.parent_ids.iter().filter_map(|parent| self.parents.get(parent)?.labels.as_ref())
+    fn lent_to(&self, item: &Item) -> impl Iterator<Item = &[LabelId]> {
+        item.parents.iter().filter_map(|parent| self.parents.get(parent)?.labels.as_deref())
     }
 
     fn parent_id(&mut self, parent: &Parent) -> ParentId {
-        let last = &mut self.last_parent;
-        *self.parent_ids.entry(parent.clone()).or_insert_with(|| {
-            *last += 1;
-            ParentId(*last)
-        })
+        if let Some(id) = self.parent_ids.get(parent) {
+            return *id;
+        }
+        self.last_parent += 1;
+        let id = ParentId(self.last_parent);
+        self.parent_ids.insert(parent.clone(), id);
+        self.parents
+            .insert(id, ParentLabels { parent: parent.clone(), labels: None, children: BTreeSet::new() });
+        id
     }
 
-    fn forget_if_unused(&mut self, parent: &Parent, id: ParentId) {
-        let unused = |entry: &ParentLabels| entry.labels.is_none() && entry.children.is_empty();
-        if self.parents.get(&id).is_none_or(unused) {
+    fn forget_if_unused(&mut self, id: ParentId) {
+        let Some(entry) = self.parents.get(&id) else { return };
+        if entry.labels.is_none() && entry.children.is_empty() {
+            self.parent_ids.remove(&entry.parent);
             self.parents.remove(&id);
-            self.parent_ids.remove(parent);
         }
     }
 }

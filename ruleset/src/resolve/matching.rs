@@ -34,7 +34,8 @@ pub(super) struct Matching {
     labelled: Labelled,
     selectors: HashMap<SelectorSlot, Matched>,
     index: SelectorIndex,
-    by_item: HashMap<ItemId, BTreeSet<SelectorSlot>>,
+    /// In order.
+    by_item: HashMap<ItemId, Vec<SelectorSlot>>,
     last_id: u64,
 }
 
@@ -52,12 +53,17 @@ impl Matching {
     }
 
     /// The item now has these labels and inherits from these parents.
-    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: Vec<Parent>) -> Vec<Change> {
+    pub(super) fn set_item(&mut self, id: ItemId, labels: &Labels, parents: &[Parent]) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.labelled.set_item(id, labels, parents) {
             self.judge(id, &mut changes);
         }
         changes
+    }
+
+    /// Whether the item has these labels and inherits from these parents.
+    pub(super) fn is_like(&self, id: ItemId, labels: &Labels, parents: &[Parent]) -> bool {
+        self.labelled.is_like(id, labels, parents)
     }
 
     /// The item is gone.
@@ -75,7 +81,8 @@ impl Matching {
     /// The parent now has these labels (without prefix); `None` if it does not exist.
     pub(super) fn set_parent(&mut self, parent: &Parent, labels: Option<&Labels>) -> Vec<Change> {
         let mut changes = Vec::new();
-        for child in self.labelled.set_parent(parent, labels.map(|labels| parent.lend(labels))) {
+        let lent = labels.map(|labels| parent.lend(labels));
+        for child in self.labelled.set_parent(parent, lent.as_ref()) {
             self.judge(child, &mut changes);
         }
         changes
@@ -90,7 +97,8 @@ impl Matching {
         let mut items = self.labelled.candidates(&restrictions);
         items.retain(|id| selector.matches(&self.labelled.lookup(*id)));
         for id in &items {
-            self.by_item.entry(*id).or_default().insert(slot);
+            // No slot is greater.
+            self.by_item.entry(*id).or_default().push(slot);
         }
         self.selectors.insert(slot, Matched { selector, items: items.into_iter().collect() });
         slot
@@ -102,7 +110,7 @@ impl Matching {
         let Some(matched) = self.selectors.remove(&slot) else { return };
         for id in matched.items {
             if let Some(slots) = self.by_item.get_mut(&id) {
-                slots.remove(&slot);
+                slots.retain(|known| *known != slot);
             }
         }
     }
@@ -125,23 +133,19 @@ impl Matching {
         };
         let mut now = self.index.candidates(self.labelled.labels(id));
         now.retain(matches);
-        let before = self.by_item.entry(id).or_default();
-        let lost: Vec<SelectorSlot> =
-            before.iter().filter(|slot| now.binary_search(slot).is_err()).copied().collect();
-        let gained: Vec<SelectorSlot> = now.into_iter().filter(|slot| !before.contains(slot)).collect();
-        for slot in lost {
-            before.remove(&slot);
-            if let Some(matched) = self.selectors.get_mut(&slot) {
+        now.shrink_to_fit();
+        let before = self.by_item.insert(id, now.clone()).unwrap_or_default();
+        for slot in before.iter().filter(|slot| now.binary_search(slot).is_err()) {
+            if let Some(matched) = self.selectors.get_mut(slot) {
                 matched.items.remove(&id);
             }
-            changes.push(Change::Lost(slot, id));
+            changes.push(Change::Lost(*slot, id));
         }
-        for slot in gained {
-            before.insert(slot);
-            if let Some(matched) = self.selectors.get_mut(&slot) {
+        for slot in now.iter().filter(|slot| before.binary_search(slot).is_err()) {
+            if let Some(matched) = self.selectors.get_mut(slot) {
                 matched.items.insert(id);
             }
-            changes.push(Change::Gained(slot, id));
+            changes.push(Change::Gained(*slot, id));
         }
     }
 }

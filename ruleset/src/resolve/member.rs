@@ -11,7 +11,7 @@ use std::{
 use imbl::OrdSet;
 use ipnet::IpNet;
 
-use super::{front::Fronts, service::Services};
+use super::{front::Fronts, nets::Nets, service::Services};
 use crate::{
     address::{Family, PerFamily},
     ir::{AddressPort, AddressSetKey, Members},
@@ -36,6 +36,16 @@ impl Owner {
     /// A network set: its networks, and no ports.
     pub(super) fn of_network_set(nets: Vec<IpNet>) -> Self {
         Self { nets: nets.into_iter().collect(), ports: Vec::new() }
+    }
+
+    /// An owner that was kept in parts.
+    pub(super) fn of_parts(nets: &Nets, ports: &[NamedPort]) -> Self {
+        Self { nets: nets.to_set(), ports: ports.to_vec() }
+    }
+
+    /// The ports it names.
+    pub(super) fn ports(&self) -> &[NamedPort] {
+        &self.ports
     }
 
     /// Its networks.

@@ -59,7 +59,7 @@ impl<Name> Default for Touched<Name> {
 
 impl<Name: Clone + Ord + Hash> Subjects<Name> {
     /// The endpoint now has these labels and parents.
-    pub(super) fn set_endpoint(&mut self, name: &Name, labels: &Labels, parents: Vec<Parent>) {
+    pub(super) fn set_endpoint(&mut self, name: &Name, labels: &Labels, parents: &[Parent]) {
         let id = *self.items.entry(name.clone()).or_insert_with(|| self.matching.new_item());
         self.names.insert(id, name.clone());
         let changes = self.matching.set_item(id, labels, parents);

@@ -18,7 +18,8 @@ pub(super) struct RankedPolicy {
 
 impl RankedPolicy {
     /// A policy and its rank within its tier.
-    pub(super) fn new(policy: Policy) -> Self {
+    pub(super) fn new(mut policy: Policy) -> Self {
+        policy.shrink();
         Self { tie_break: policy.key.tie_break(), policy }
     }
 

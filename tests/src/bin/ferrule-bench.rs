@@ -9,12 +9,14 @@ use ferrule_tests::bench;
 type Figure = fn() -> Result<()>;
 
 /// The figures by name.
-const FIGURES: [(&str, Figure); 5] = [
+const FIGURES: [(&str, Figure); 7] = [
     ("programming", bench::programming::run),
     ("member", bench::member::run),
     ("paths", bench::paths::run),
     ("services", bench::services::run),
     ("start", bench::start::run),
+    ("scale", bench::scale::run),
+    ("cluster", bench::cluster::run),
 ];
 
 fn main() -> Result<()> {

@@ -11,7 +11,7 @@
 //! A peer is `namespace/pod`, `node/NAME`, an address, or, as a receiver, `svc/NAMESPACE/NAME` (the cluster addresses of a Service). `@NODE` is the node by
 //! which the world outside sends what is bound for a Service's address. Nodes run kube-proxy if there are Services. A protocol is `tcp`, `udp`, `sctp`, `udplite`, `ping` (an echo request), `icmp:TYPE/CODE`,
 //! `icmpv6:TYPE/CODE`, or a number. Each combination is judged, in each family that both peers have unless one is named. What decided is written as the
-//! beginning of `knp/NAMESPACE/NAME ingress[0]` (`np/…`, `gnp/NAME`), or as the name of a built-in (`end-of-tier`, `profile`, `host-to-own-pod`, …).
+//! beginning of `knp/NAMESPACE/NAME ingress[0]` (`np/…`, `gnp/NAME`, `cnp/NAME`, `anp/NAME`, `banp/NAME`), or as the name of a built-in (`end-of-tier`, `profile`, `host-to-own-pod`, …).
 
 use std::{fmt, net::IpAddr};
 

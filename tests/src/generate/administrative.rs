@@ -103,11 +103,10 @@ fn peer(rng: &mut Rng, vocabulary: &mut Vocabulary, kind: Kind, peers: &str) -> 
 /// A network that ends where its prefix does, as `v1beta1` wants it.
 fn network(rng: &mut Rng, vocabulary: &mut Vocabulary) -> String {
     let net = entity::net(rng, vocabulary);
-    let net = net.as_str().unwrap_or_default();
-    let net = net.parse().unwrap_or_else(|_| {
-        net.parse::<std::net::IpAddr>().map_or_else(|_| Default::default(), ipnet::IpNet::from)
-    });
-    net.trunc().to_string()
+    let text = net.as_str().unwrap_or_default();
+    let of_address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+    let net = text.parse::<ipnet::IpNet>().ok().or_else(|| of_address().ok());
+    net.map_or_else(|| "10.0.0.0/8".to_owned(), |net| net.trunc().to_string())
 }
 
 fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, kind: Kind, named: bool) -> Value {
@@ -160,7 +159,7 @@ fn spoil_rule(rng: &mut Rng, rule: &mut Value, kind: Kind, peers: &str) {
         1 => rule["action"] = "Perhaps".into(),
         2 => rule[peers] = json!([]),
         3 | 4 => {
-            let peer = [
+            let odd = [
                 json!({}),
                 json!({"unheardOf": {}}),
                 json!({"domainNames": ["*.example.com"]}),
@@ -170,12 +169,11 @@ fn spoil_rule(rng: &mut Rng, rule: &mut Value, kind: Kind, peers: &str) {
                 json!({"namespaces": {}, "pods": {"namespaceSelector": {}, "podSelector": {}}}),
                 json!({"pods": {"namespaceSelector": {}}}),
             ];
-            let peer = rng.pick(&peer);
-            push(rule, peers, peer.clone());
+            push(rule, peers, rng.pick(&odd).clone());
         }
         5 => rule[ports] = json!([]),
         6 | 7 => {
-            let port = [
+            let odd = [
                 json!({}),
                 json!({"icmp": {}}),
                 json!({"tcp": {}}),
@@ -185,8 +183,7 @@ fn spoil_rule(rng: &mut Rng, rule: &mut Value, kind: Kind, peers: &str) {
                 json!({"namedPort": "80"}),
                 json!({"destinationNamedPort": ""}),
             ];
-            let port = rng.pick(&port);
-            push(rule, ports, port.clone());
+            push(rule, ports, rng.pick(&odd).clone());
         }
         8 => push(
             rule,

@@ -14,8 +14,17 @@ use crate::{
 };
 
 impl<D: Dataplane> Reconciler<D> {
-    /// The interfaces of the endpoints of this node.
-    pub fn interfaces(&self) -> Interfaces {
+    /// The interfaces of the endpoints of this node, if endpoints or links may have changed since this was last asked.
+    pub fn take_interfaces(&mut self) -> Option<Interfaces> {
+        let (endpoints, links) = &self.looked_at;
+        if endpoints.ptr_eq(&self.policy.endpoints) && *links == self.links {
+            return None;
+        }
+        self.looked_at = (self.policy.endpoints.clone(), self.links.clone());
+        Some(self.interfaces())
+    }
+
+    fn interfaces(&self) -> Interfaces {
         let spoofing = |endpoint: &Endpoint| {
             if endpoint.allowed_sources.is_empty() {
                 SourceSpoofing::Forbidden

@@ -91,6 +91,34 @@ async fn what_an_earlier_agent_left_stays() {
         links(&world, &["lo"]).await;
         assert_eq!(world.kernel.held(), Some(Ruleset::default()));
         assert_eq!(world.kernel.attempts(), 0);
+        world.kernel.touch();
+        world.settle().await;
+        assert_eq!(world.kernel.attempts(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_agent_left_does_not_go_without_being_replaced() {
+    let left = |protection| {
+        move |agent: Agent<Fake>, kernel: &Fake| {
+            kernel.hold(Some(Ruleset::default()));
+            agent.with_startup_protection(protection)
+        }
+    };
+    World::play_with(left(StartupProtection::Auto), async |world| {
+        links(&world, &["lo", "cali0123456789a"]).await;
+        assert_eq!(world.kernel.attempts(), 0);
+        world.kernel.flush();
+        world.settle().await;
+        assert!(is_closed(&world));
+    })
+    .await;
+    World::play_with(left(StartupProtection::Open), async |world| {
+        links(&world, &["lo"]).await;
+        world.kernel.flush();
+        world.settle().await;
+        assert_eq!(world.kernel.attempts(), 0);
     })
     .await;
 }

@@ -120,7 +120,11 @@ impl Departures {
                 if let Some(withheld) = self.withheld.get_mut(name) {
                     withheld.question = match withheld.question {
                         Question::Due | Question::Later if !is_new => Question::Idle,
-                        other => other,
+                        other @ (Question::Idle
+                        | Question::Due
+                        | Question::Later
+                        | Question::UnderWay
+                        | Question::UnderWayAgain) => other,
                     };
                 }
                 is_new.then(|| {

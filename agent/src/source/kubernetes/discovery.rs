@@ -79,8 +79,17 @@ async fn readiness(client: &Client) -> Result<(), Failure> {
         Ok(_) => Ok(()),
         // Who may not ask cannot know.
         Err(Failure::Refused { code: 403 | 404, .. }) => Ok(()),
+        Err(Failure::Refused { code, message }) => {
+            Err(Failure::Refused { code, message: failed_checks(&message) })
+        }
         Err(failure) => Err(failure),
     }
+}
+
+/// Of a report on many checks those that failed, which is all that is of interest.
+fn failed_checks(report: &str) -> String {
+    let failed: Vec<&str> = report.lines().filter_map(|line| line.strip_prefix("[-]")).collect();
+    if failed.is_empty() { report.to_owned() } else { format!("not ready yet: {}", failed.join(", ")) }
 }
 
 /// Asks for every kind, in order. An error is about the server as a whole.

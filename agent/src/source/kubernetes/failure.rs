@@ -13,7 +13,12 @@ pub enum Failure {
     /// The credentials cannot be read, or the server could not be reached or be trusted; why.
     Unreachable(String),
     /// The server answered with this status of HTTP, and said this.
-    Refused { code: u16, message: String },
+    Refused {
+        /// The status.
+        code: u16,
+        /// What the server said.
+        message: String,
+    },
     /// The server answered with something that is not what the API says; what.
     Unintelligible(String),
     /// Nothing came for too long.
@@ -58,12 +63,16 @@ impl Failure {
 
 impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => Self::Refused { code: status.code, message: status.message },
-            kube::Error::SerdeError(error) => Self::Unintelligible(error.to_string()),
-            kube::Error::FromUtf8(error) => Self::Unintelligible(error.to_string()),
-            other => Self::Unreachable(chain(&other)),
+        if let kube::Error::Api(status) = error {
+            return Self::Refused { code: status.code, message: status.message };
         }
+        if let kube::Error::Service(error) = &error {
+            return Self::Unreachable(chain(&**error));
+        }
+        if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
+            return Self::Unintelligible(chain(&error));
+        }
+        Self::Unreachable(chain(&error))
     }
 }
 

@@ -3,18 +3,17 @@
 //! Everything that takes time is a task of its own; here nothing waits but for the loop. A task that panics takes the source with it, so that the end of
 //! one kind cannot go unseen.
 
-use std::{convert::Infallible, hash::RandomState, panic, time::Duration};
+use std::{convert::Infallible, hash::RandomState, time::Duration};
 
 use ferrule_ruleset::{
     convert::{self, Followed},
     name::NamespaceName,
     resource::ResourceKey,
 };
-use kube::Client;
 use tokio::{
     sync::{mpsc, watch},
-    task::{AbortHandle, JoinError, JoinSet},
-    time::{Instant, sleep_until, timeout},
+    task::{AbortHandle, JoinSet},
+    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -26,7 +25,7 @@ use super::{
     pause::Pause,
     schedule::Schedule,
     standing::Standing,
-    watching::{News, NobodyListens},
+    watching::{News, NobodyListens, Target},
 };
 use crate::{
     api_server::{Access, AccessError, Connection},
@@ -35,14 +34,10 @@ use crate::{
 
 /// Words of followers that may wait.
 const INBOX: usize = 256;
-/// How often the credentials are read again while the server cannot be used.
-const RECONNECT: Duration = Duration::from_secs(10);
 /// After how long without a word the server is asked whether it is still there. Each watch has a bookmark about once in a minute.
 pub(super) const SILENCE: Duration = Duration::from_secs(75);
-/// How long it may take to answer that.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often an unanswered question about a namespace is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// After a loss that was shorter than this, watches go on as they are.
+const REMARKABLE: Duration = Duration::from_secs(1);
 
 /// A follower, told apart from earlier ones of the same kind.
 pub(super) type Speaker = (Subject, u64);
@@ -93,14 +88,18 @@ pub(super) enum Outcome {
     Answered(NamespaceName, Result<Answer, Failure>),
     Connected(Result<Connection, AccessError>),
     Probed(Result<(), Failure>),
+    /// The version of what the server holds now.
+    Versioned(Result<u64, Failure>),
 }
 
 /// The source.
 pub struct Hub {
     pub(super) access: Access,
-    pub(super) client: watch::Sender<Client>,
+    pub(super) target: watch::Sender<Target>,
+    /// The newest version that was heard of, by number, where it is one of the API server's own.
+    pub(super) newest: u64,
     /// Where the server is, for whoever looks after the way to it.
-    address: watch::Sender<Option<String>>,
+    pub(super) address: watch::Sender<Option<String>>,
     pub(super) kinds: Vec<Kind>,
     pub(super) definitions: Option<Following>,
     pub(super) are_definitions_followed: bool,
@@ -142,7 +141,8 @@ impl Hub {
         address.send_replace(Some(connection.address.clone()));
         Self {
             access,
-            client: watch::Sender::new(connection.client),
+            target: watch::Sender::new(Target { client: connection.client, generation: 0 }),
+            newest: 0,
             address,
             kinds: kinds.collect(),
             definitions: None,
@@ -184,31 +184,6 @@ impl Hub {
         }
     }
 
-    /// Starts what is due.
-    fn begin_errands(&mut self, now: Instant) {
-        if self.schedule.discovery.begin(now) {
-            self.begin_discovery();
-        }
-        if self.standing.server_lost_since().is_none() {
-            self.schedule.reconnection.set(now + RECONNECT);
-        } else if self.schedule.reconnection.begin(now) {
-            let access = self.access.clone();
-            self.tasks.spawn(async move { Outcome::Connected(access.connect().await) });
-        }
-        if self.schedule.probe.begin(now) {
-            self.begin_probe();
-        }
-        if self.departures.has_unanswered() {
-            if self.schedule.questions.begin(now) {
-                self.departures.ask_again();
-                self.schedule.questions.end(now + ASK_AGAIN);
-            }
-        } else {
-            self.schedule.questions.set(now + ASK_AGAIN);
-        }
-        self.ask_about_namespaces();
-    }
-
     async fn tell(&mut self, now: Instant) -> Result<(), NobodyListens> {
         self.outbox.flush(now).await?;
         if let Some(obstacles) = self.standing.news(now) {
@@ -222,69 +197,22 @@ impl Hub {
         Ok(())
     }
 
-    fn note_outcome(&mut self, outcome: Result<Outcome, JoinError>) {
-        let now = Instant::now();
-        match outcome {
-            Ok(Outcome::Ended) => {}
-            Ok(Outcome::Discovered(answer)) => self.note_discovery(answer, now),
-            Ok(Outcome::Answered(namespace, answer)) => self.note_namespace_answer(&namespace, answer),
-            Ok(Outcome::Connected(connection)) => self.note_connection(connection, now),
-            Ok(Outcome::Probed(answer)) => {
-                self.schedule.probe.end(now + SILENCE);
-                match answer {
-                    Ok(()) => self.note_answer(now),
-                    Err(failure) => {
-                        self.standing.note_server_failure(&failure, now);
-                        self.restart_watches();
-                    }
-                }
-            }
-            Err(error) => {
-                if let Ok(reason) = error.try_into_panic() {
-                    panic::resume_unwind(reason);
-                }
-            }
-        }
-    }
-
-    /// While the server cannot be used, its address or what is needed to trust it may have changed.
-    fn note_connection(&mut self, connection: Result<Connection, AccessError>, now: Instant) {
-        self.schedule.reconnection.end(now + RECONNECT);
-        match connection {
-            Ok(Connection { client, address }) => {
-                self.address.send_replace(Some(address.clone()));
-                self.standing.set_address(address);
-                self.client.send_replace(client);
-            }
-            Err(error) => self.standing.note_server_failure(&error.into(), now),
-        }
-    }
-
     /// The server answered. Followers that wait because it did not need not wait any longer, and connections from before may be dead.
     pub(super) fn note_answer(&mut self, now: Instant) {
         self.schedule.probe.set(now + SILENCE);
         let was_lost = self.standing.server_lost_since();
-        self.standing.note_answer();
-        if was_lost.is_some_and(|since| Standing::is_lasting(since, now)) {
+        self.standing.note_answer(now);
+        if was_lost.is_some_and(|since| since + REMARKABLE <= now) {
             self.restart_watches();
+            self.ask_for_version();
         }
     }
 
-    /// Nothing has come for long: is the server still there? On a connection that is silent nobody can tell.
-    fn begin_probe(&mut self) {
-        let client = self.client.borrow().clone();
-        self.tasks.spawn(async move {
-            let answer = timeout(PATIENCE, client.apiserver_version()).await;
-            Outcome::Probed(match answer {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(Failure::from(error)),
-                Err(_) => Err(Failure::Unreachable("no answer".to_owned())),
-            })
-        });
-    }
-
     /// Lets every follower take up its watch anew, where it stopped.
-    fn restart_watches(&self) {
-        self.client.send_modify(|_| {});
+    pub(super) fn restart_watches(&self) {
+        self.target.send_modify(|_| {});
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,16 @@ use ferrule_ruleset::{
     manifest::{node::Node, pruned::Keep},
     name::NamespaceName,
 };
-use kube::{Client, api::GetParams};
+use kube::{
+    Client,
+    api::{GetParams, ListParams},
+};
 use tokio::time::timeout;
 
 use super::{
     departure::{Answer, Life},
     failure::Failure,
-    object::{self, field, text},
+    object::{self, Page, field, text},
 };
 
 /// How long an answer is waited for.
@@ -42,4 +45,14 @@ pub async fn ask(client: &Client, namespace: &NamespaceName) -> Result<Answer, F
         Err(failure) if failure.is_not_found() => Ok(Answer::Gone),
         Err(failure) => Err(failure),
     }
+}
+
+/// The version of what the server holds now. It counts every write to any object, and only servers with an older state have a smaller one.
+pub async fn version(client: &Client) -> Result<u64, Failure> {
+    let parameters = ListParams { limit: Some(1), ..ListParams::default() };
+    let request = kube::core::Request::new(PATH).list(&parameters);
+    let answer = client.request_text(request.map_err(kube::Error::BuildRequest)?);
+    let text = timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)??;
+    let page = Page::read(text.as_bytes(), KEEP)?;
+    page.version.parse().map_err(|_| Failure::Unintelligible(format!("{:?} is no number", page.version)))
 }

@@ -3,27 +3,23 @@
 use std::sync::Arc;
 
 use ferrule_ruleset::{
-    convert::{self, Conversion, Converted, Remark},
+    convert::{self, Conversion, Converted},
     event::Event,
-    finding::Severity,
-    name::NamespaceName,
     resource::{Resource, ResourceKey},
 };
 use tokio::time::Instant;
 
 use super::{
-    departure::Answer,
     failure::Failure,
-    hub::{Hub, Outcome, Speaker, Subject},
-    inquiry,
+    hub::{Hub, Speaker, Subject},
     mirror::Name,
     object::Object,
     outbox::Remarked,
     watching::News,
 };
 
-/// Questions about namespaces at the same time.
-const QUESTIONS: usize = 8;
+/// An API that a server of its own may stand behind.
+const AGGREGATED: &str = "projectcalico.org/v3";
 
 impl Hub {
     pub(super) fn take(&mut self, (subject, epoch): Speaker, news: News) {
@@ -37,13 +33,14 @@ impl Hub {
 
     fn take_of_definitions(&mut self, news: &News, now: Instant) {
         match news {
-            News::Present(_) | News::Deleted(_) if self.are_definitions_followed => {
-                self.note_definitions(now)
-            }
-            News::ListEnded => {
-                // What came before is known from the discovery that began this.
-                self.are_definitions_followed = true;
+            News::Present(definition) | News::Deleted(definition)
+                if self.are_definitions_followed && self.concerns_us(definition) =>
+            {
                 self.note_definitions(now);
+            }
+            News::ListEnded(_) => {
+                self.are_definitions_followed = true;
+                self.schedule.discovery.hasten(now);
             }
             News::Failed(failure) => {
                 tracing::debug!(?failure, "the definitions of custom resources are not followed");
@@ -53,7 +50,7 @@ impl Hub {
                 }
                 return;
             }
-            News::ListBegan | News::Present(_) | News::Deleted(_) | News::Alive => {}
+            News::ListBegan | News::Present(_) | News::Deleted(_) | News::Alive(_) => {}
         }
         self.note_answer(now);
     }
@@ -64,15 +61,36 @@ impl Hub {
             News::ListBegan => self.kinds[index].mirror.begin_list(),
             News::Present(object) => self.present(index, &object),
             News::Deleted(object) => self.deleted(index, &object),
-            News::ListEnded => {
+            News::ListEnded(version) => {
                 self.kinds[index].is_listed = true;
                 let missing = self.kinds[index].mirror.end_list();
                 missing.iter().for_each(|name| self.note_missing(index, name));
                 self.note_followed(index);
+                self.note_newest(index, &version);
             }
-            News::Alive => self.note_followed(index),
+            News::Alive(version) => {
+                self.note_followed(index);
+                self.note_newest(index, &version);
+            }
         }
         self.note_answer(now);
+    }
+
+    /// Whether a definition is one of a kind that takes part in policy, or could be.
+    fn concerns_us(&self, definition: &Object) -> bool {
+        let Some((_, group)) = definition.metadata("name").and_then(|name| name.split_once('.')) else {
+            return false;
+        };
+        let mut apis = self.kinds.iter().flat_map(|kind| &kind.followed.apis);
+        apis.any(|(api_version, _)| api_version.split('/').next() == Some(group))
+    }
+
+    /// Versions of an API server of another kind behind this one count something else.
+    fn note_newest(&mut self, index: usize, version: &str) {
+        let Some(following) = &self.kinds[index].following else { return };
+        if following.served.api_version != AGGREGATED {
+            self.newest = self.newest.max(version.parse().unwrap_or_default());
+        }
     }
 
     fn note_followed(&mut self, index: usize) {
@@ -104,16 +122,21 @@ impl Hub {
             return;
         };
         kind.example.get_or_insert_with(|| key.clone());
-        let is_news = kind.mirror.note(key.place(), object.digest(&self.digests));
+        let digest = object.digest(&self.digests);
+        let known = kind.mirror.note_known(&key.place(), digest);
         if let ResourceKey::Namespace(name) = &key {
             self.note_namespace(name, object);
         }
         self.departures.note_present(&key);
-        if !is_news {
+        if known == Some(false) {
             return;
         }
         let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
         let Converted { key, resource, remarks } = *converted;
+        if known.is_none() {
+            // The name of what is sent, so that it stands in memory once.
+            self.kinds[index].mirror.note(key.place(), digest);
+        }
         self.outbox.set_remarks(Remarked::Object(key.clone()), remarks);
         self.outbox.push(match resource {
             Some(resource) => Event::Upsert(resource),
@@ -148,63 +171,14 @@ impl Hub {
         }
     }
 
-    fn pass_on_deletion(&mut self, key: ResourceKey) {
-        self.outbox.set_remarks(Remarked::Object(key.clone()), Vec::new());
+    pub(super) fn pass_on_deletion(&mut self, key: ResourceKey) {
+        self.outbox.set_remarks(Remarked::of(&key), Vec::new());
         let built_in =
             if let ResourceKey::Tier(name) = &key { convert::built_in_tier(name.as_str()) } else { None };
         self.outbox.push(match built_in {
             Some(tier) => Event::Upsert(Resource::Tier(tier)),
             None => Event::Delete(key),
         });
-    }
-
-    fn note_namespace(&mut self, name: &NamespaceName, object: &Object) {
-        let life = inquiry::life(&object.tree);
-        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life) else {
-            return;
-        };
-        let remark = Remark {
-            line: 1,
-            severity: Severity::Warning,
-            field: String::new(),
-            message: format!(
-                "namespace {name} was under deletion when it was first seen, and policies of it may be gone"
-            ),
-            consequence: "its pods are closed but for what the policies that are left allow".to_owned(),
-        };
-        self.outbox.set_remarks(Remarked::Object(stand_in.key()), vec![remark]);
-        self.outbox.push(Event::Upsert(stand_in));
-    }
-
-    pub(super) fn ask_about_namespaces(&mut self) {
-        while self.questions < QUESTIONS
-            && let Some(namespace) = self.departures.question()
-        {
-            self.questions += 1;
-            let client = self.client.borrow().clone();
-            self.tasks.spawn(async move {
-                let answer = inquiry::ask(&client, &namespace).await;
-                Outcome::Answered(namespace, answer)
-            });
-        }
-    }
-
-    pub(super) fn note_namespace_answer(
-        &mut self,
-        namespace: &NamespaceName,
-        answer: Result<Answer, Failure>,
-    ) {
-        self.questions -= 1;
-        let answer = answer.unwrap_or_else(|failure| {
-            tracing::debug!(%namespace, ?failure, "not known whether a namespace is under deletion");
-            Answer::Failed
-        });
-        let has_pods = self.kinds.iter().any(|kind| {
-            matches!(kind.example, Some(ResourceKey::Pod(_))) && kind.mirror.has_any_in(namespace)
-        });
-        for key in self.departures.answer(namespace, answer, has_pods) {
-            self.pass_on_deletion(key);
-        }
     }
 }
 

@@ -37,6 +37,13 @@ impl Mirror {
         }
     }
 
+    /// Notes an object that was sent before. Whether it is news; none if it was never sent.
+    pub fn note_known(&mut self, (namespace, name): &Name, digest: u64) -> Option<bool> {
+        let digest = digest & !LIST_BIT;
+        let known = self.scopes.get_mut(namespace)?.get_mut(name)?;
+        Some(std::mem::replace(known, digest | self.present) & !LIST_BIT != digest)
+    }
+
     /// Forgets an object. Whether it was known.
     pub fn forget(&mut self, (namespace, name): &Name) -> bool {
         let Some(scope) = self.scopes.get_mut(namespace) else { return false };
@@ -81,3 +88,6 @@ impl Mirror {
         self.end_list()
     }
 }
+
+#[cfg(test)]
+mod tests;

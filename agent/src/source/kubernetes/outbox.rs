@@ -9,6 +9,7 @@ use ferrule_ruleset::{
     convert::{self, Remark},
     event::Event,
     finding::{Finding, Severity},
+    name::NamespaceName,
     policy::Tier,
     resource::{Resource, ResourceKey},
 };
@@ -40,8 +41,31 @@ pub struct Outbox {
 pub enum Remarked {
     /// An object.
     Object(ResourceKey),
+    /// The policies of a namespace that may be gone.
+    Departing(NamespaceName),
     /// Something that has no identity, by what it is called.
     Nameless(String),
+}
+
+impl Remarked {
+    /// An object, or what it stands in for.
+    pub fn of(key: &ResourceKey) -> Self {
+        if let ResourceKey::Policy(policy) = key
+            && let Some(namespace) = &policy.namespace
+            && *policy == convert::departing_namespace_key(namespace)
+        {
+            return Self::Departing(namespace.clone());
+        }
+        Self::Object(key.clone())
+    }
+
+    fn object(&self) -> Option<ResourceKey> {
+        match self {
+            Self::Object(key) => Some(key.clone()),
+            Self::Departing(namespace) => Some(ResourceKey::Namespace(namespace.clone())),
+            Self::Nameless(_) => None,
+        }
+    }
 }
 
 impl Outbox {
@@ -74,11 +98,9 @@ impl Outbox {
 
     /// These are all remarks about an object now.
     pub fn set_remarks(&mut self, subject: Remarked, remarks: Vec<Remark>) {
-        let object = match &subject {
-            Remarked::Object(key) => Some(key),
-            Remarked::Nameless(_) => None,
-        };
-        let findings: Vec<Finding> = remarks.into_iter().map(|remark| finding(object, remark)).collect();
+        let object = subject.object();
+        let findings: Vec<Finding> =
+            remarks.into_iter().map(|remark| finding(object.as_ref(), remark)).collect();
         let is_same = self.findings.get(&subject).map_or(findings.is_empty(), |known| *known == findings);
         if is_same {
             return;

@@ -27,7 +27,7 @@ const GATHER: Duration = Duration::from_millis(200);
 
 impl Hub {
     pub(super) fn begin_discovery(&mut self) {
-        let client = self.client.borrow().clone();
+        let client = self.target.borrow().client.clone();
         let kinds: Vec<Followed> = self.kinds.iter().map(|kind| kind.followed.clone()).collect();
         self.tasks.spawn(async move { Outcome::Discovered(discovery::discover(&client, &kinds).await) });
     }
@@ -77,7 +77,7 @@ impl Hub {
     }
 
     fn begin_following(&mut self, speaker: Speaker, served: Served) -> Following {
-        let follower = follow(speaker, served.clone(), self.client.subscribe(), self.to_us.clone());
+        let follower = follow(speaker, served.clone(), self.target.subscribe(), self.to_us.clone());
         let task = self.tasks.spawn(async move {
             follower.await;
             Outcome::Ended
@@ -91,7 +91,7 @@ impl Hub {
         match presence {
             Presence::Unknown { subject, failure } => {
                 self.set_unknown(index, Some(&subject));
-                self.standing.note_trouble(&subject, failure.text(&subject), now);
+                self.standing.note_trouble(&subject, &failure.text(&subject), now);
                 Clarity::Unclear
             }
             Presence::Absent if kind.following.is_some() && !was_missing => {
@@ -127,7 +127,7 @@ impl Hub {
         }
         kind.epoch += 1;
         let speaker = (Subject::Kind(index), kind.epoch);
-        self.standing.note_trouble(&served.resource, "it is being listed".to_owned(), now);
+        self.standing.note_listing(&served.resource, now);
         self.kinds[index].following = Some(self.begin_following(speaker, served));
     }
 

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use futures::{AsyncBufRead, AsyncBufReadExt as _};
+use futures::AsyncBufRead;
 use kube::{
     Client,
     api::{ListParams, WatchParams},
@@ -23,6 +23,7 @@ use tokio::{
 use super::{
     discovery::{Form, Served},
     failure::Failure,
+    lines::Lines,
     object::{Line, Object, Page},
     pause::Pause,
 };
@@ -52,12 +53,21 @@ pub enum News {
     Present(Object),
     /// The object is gone.
     Deleted(Object),
-    /// All objects have been told; others do not exist.
-    ListEnded,
-    /// The server answers; nothing has been missed.
-    Alive,
+    /// All objects have been told; others do not exist. This is the version of the whole.
+    ListEnded(Box<str>),
+    /// The server answers; nothing has been missed, up to this version if there is one.
+    Alive(Box<str>),
     /// The kind is not followed at the moment.
     Failed(Failure),
+}
+
+/// Whom to ask.
+#[derive(Clone)]
+pub struct Target {
+    /// The client.
+    pub client: Client,
+    /// Everything is listed anew where this has changed.
+    pub generation: u64,
 }
 
 /// Nobody listens any more.
@@ -85,14 +95,16 @@ impl<F: Into<Failure>> From<F> for End {
 pub async fn follow<K: Clone>(
     kind: K,
     served: Served,
-    client: watch::Receiver<Client>,
+    target: watch::Receiver<Target>,
     outbox: mpsc::Sender<(K, News)>,
 ) {
+    let generation = target.borrow().generation;
     let mut follower = Follower {
         kind,
         request: kube::core::Request::new(served.path.clone()),
         served,
-        client,
+        generation,
+        target,
         outbox,
         version: None,
         pages: false,
@@ -102,10 +114,12 @@ pub async fn follow<K: Clone>(
         match follower.round().await {
             Ok(()) => {}
             Err(End::NobodyListens) => return,
+            // The place where the watch stopped is forgotten: a list finds out what has been missed, and is no failure.
+            Err(End::Failed(failure)) if failure.is_gone() && follower.version.is_some() => {
+                follower.version = None;
+                follower.rest().await;
+            }
             Err(End::Failed(failure)) => {
-                if failure.is_gone() {
-                    follower.version = None;
-                }
                 if follower.tell(News::Failed(failure)).await.is_err() {
                     return;
                 }
@@ -119,7 +133,8 @@ struct Follower<K> {
     kind: K,
     served: Served,
     request: kube::core::Request,
-    client: watch::Receiver<Client>,
+    target: watch::Receiver<Target>,
+    generation: u64,
     outbox: mpsc::Sender<(K, News)>,
     /// Where the watch goes on; none before the first list, and when the server has forgotten it.
     version: Option<Box<str>>,
@@ -131,6 +146,10 @@ struct Follower<K> {
 impl<K: Clone> Follower<K> {
     /// One request, or the pages of one list.
     async fn round(&mut self) -> Result<(), End> {
+        let generation = self.target.borrow().generation;
+        if std::mem::replace(&mut self.generation, generation) != generation {
+            self.version = None;
+        }
         match self.version.clone() {
             Some(version) => self.watch_on(&version).await,
             None if self.pages => self.list().await,
@@ -162,14 +181,16 @@ impl<K: Clone> Follower<K> {
     }
 
     fn client(&mut self) -> Client {
-        self.client.borrow_and_update().clone()
+        self.target.borrow_and_update().client.clone()
     }
 
     /// After a failure. Ends early when there is another client, or the server is known to be back.
     async fn rest(&mut self) {
         let pause = self.pause.next();
-        if let Ok(Err(_)) = timeout(pause, self.client.changed()).await {
-            sleep(pause).await;
+        match timeout(pause, self.target.changed()).await {
+            Ok(Ok(())) => self.pause.reset(),
+            Ok(Err(_)) => sleep(pause).await,
+            Err(_) => {}
         }
     }
 
@@ -189,8 +210,8 @@ impl<K: Clone> Follower<K> {
                 Line::Deleted(object) => self.tell(News::Deleted(object)).await?,
                 Line::Bookmark { ends_list: false, .. } => {}
                 Line::Bookmark { ends_list: true, version } => {
-                    self.version = Some(version);
-                    self.tell(News::ListEnded).await?;
+                    self.version = Some(version.clone());
+                    self.tell(News::ListEnded(version)).await?;
                     return self.read_on(lines).await;
                 }
                 Line::Failed(failure) => return Err(failure.into()),
@@ -219,8 +240,8 @@ impl<K: Clone> Follower<K> {
                 if page.version.is_empty() {
                     return Err(Failure::Unintelligible("the list has no resourceVersion".to_owned()).into());
                 }
-                self.version = Some(page.version);
-                self.tell(News::ListEnded).await?;
+                self.version = Some(page.version.clone());
+                self.tell(News::ListEnded(page.version)).await?;
                 self.pause.reset();
                 return Ok(());
             }
@@ -234,7 +255,7 @@ impl<K: Clone> Follower<K> {
         let client = self.client();
         let answer = client.request_stream(request);
         let lines = Lines::new(timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)??);
-        self.tell(News::Alive).await?;
+        self.tell(News::Alive(Box::default())).await?;
         self.read_on(lines).await
     }
 
@@ -245,7 +266,7 @@ impl<K: Clone> Follower<K> {
             let line = tokio::select! {
                 line = lines.next(silence) => line?,
                 // Another client, or reason to doubt that this connection still stands.
-                changed = self.client.changed() => match changed {
+                changed = self.target.changed() => match changed {
                     Ok(()) => return Ok(()),
                     Err(_) => return Err(End::NobodyListens),
                 },
@@ -256,7 +277,7 @@ impl<K: Clone> Follower<K> {
             let (version, news) = match Line::read(line, self.served.keep)? {
                 Line::Present(object) => (object.version.clone(), News::Present(object)),
                 Line::Deleted(object) => (object.version.clone(), News::Deleted(object)),
-                Line::Bookmark { version, .. } => (version, News::Alive),
+                Line::Bookmark { version, .. } => (version.clone(), News::Alive(version)),
                 Line::Failed(failure) => return Err(failure.into()),
             };
             if !version.is_empty() {
@@ -282,24 +303,5 @@ fn ended_early() -> Failure {
     Failure::Unintelligible("the server ended the watch as soon as it had begun".to_owned())
 }
 
-/// The lines of an answer.
-struct Lines<R> {
-    answer: R,
-    line: Vec<u8>,
-}
-
-impl<R: AsyncBufRead + Unpin> Lines<R> {
-    fn new(answer: R) -> Self {
-        Self { answer, line: Vec::new() }
-    }
-
-    /// The next line; none at the end, where half a line counts for nothing.
-    async fn next(&mut self, silence: Duration) -> Result<Option<&[u8]>, Failure> {
-        self.line.clear();
-        match timeout(silence, self.answer.read_until(b'\n', &mut self.line)).await {
-            Ok(Ok(_)) => Ok(self.line.ends_with(b"\n").then_some(&self.line)),
-            Ok(Err(error)) => Err(Failure::Unreachable(super::failure::chain(&error))),
-            Err(_) => Err(Failure::Silent),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,7 @@ impl NodeSets {
         let old = self.nets.insert(id, nets.clone()).unwrap_or_default();
         let slots: Vec<SelectorSlot> = self.matching.selectors(id).collect();
         slots.into_iter().for_each(|slot| self.replace(slot, &old, &nets));
-        let changes = self.matching.set_item(id, &node.labels, Vec::new());
+        let changes = self.matching.set_item(id, &node.labels, &[]);
         self.take_in(&changes, &nets);
     }
 

@@ -45,7 +45,7 @@ impl Resolver {
         match endpoint {
             Some(endpoint) if endpoint.state == HostEndpointState::Active => {
                 let owner = Owner::of_endpoint(&endpoint.expected_addresses, endpoint.ports.clone());
-                self.address_sets.set_owner(key, &endpoint.labels, parents(&endpoint.profiles), owner);
+                self.address_sets.set_owner(&key, &endpoint.labels, &parents(&endpoint.profiles), &owner);
             }
             Some(_) | None => self.address_sets.remove_owner(&key),
         }
@@ -56,7 +56,7 @@ impl Resolver {
         match self.hosts.placed(&name) {
             // Where labels could not be understood, no policy opens anything.
             Some((object, _)) if object.state != HostEndpointState::Unintelligible => {
-                self.host_subjects.set_endpoint(&name, &object.labels, parents(&object.profiles));
+                self.host_subjects.set_endpoint(&name, &object.labels, &parents(&object.profiles));
             }
             Some(_) | None => self.host_subjects.remove_endpoint(&name),
         }

@@ -15,7 +15,7 @@ impl Resolver {
         match pod.state {
             PodState::Active if pod.node.is_some() => {
                 let owner = Owner::of_endpoint(&pod.addresses, pod.ports.clone());
-                self.address_sets.set_owner(key, &pod.labels, parents(&pod), owner);
+                self.address_sets.set_owner(&key, &pod.labels, &parents(&pod), &owner);
             }
             PodState::Active | PodState::HostNetwork | PodState::Finished | PodState::Unintelligible => {
                 self.address_sets.remove_owner(&key);
@@ -37,7 +37,7 @@ impl Resolver {
             self.changed.pods.extend(self.floating.set(&name, pod));
             match pod {
                 Some(pod) if pod.state == PodState::Active => {
-                    self.pod_subjects.set_endpoint(&name, &pod.labels, parents(pod));
+                    self.pod_subjects.set_endpoint(&name, &pod.labels, &parents(pod));
                 }
                 Some(_) | None => self.pod_subjects.remove_endpoint(&name),
             }

@@ -165,12 +165,10 @@ impl World {
                 self.departures.note_present(&policy(number));
                 self.told.insert(policy(number));
             }
-            Some((number, false)) => {
-                if self.departures.note_deleted(&policy(number)) {
-                    self.told.remove(&policy(number));
-                }
+            Some((number, false)) if self.departures.note_deleted(&policy(number)) => {
+                self.told.remove(&policy(number));
             }
-            None => {}
+            Some((_, false)) | None => {}
         }
     }
 
@@ -188,10 +186,13 @@ impl World {
     /// Lets everything arrive and be answered.
     fn settle(&mut self) {
         while !(self.namespaces.is_empty() && self.policy_events.is_empty() && self.pod_events.is_empty()) {
-            [Step::HearNamespaces, Step::HearPolicies, Step::HearPods].map(|step| self.step(step));
+            [Step::HearNamespaces, Step::HearPolicies, Step::HearPods]
+                .into_iter()
+                .for_each(|step| self.step(step));
         }
         for _ in 0..8 {
-            [Step::HearAnswer, Step::AskAgain, Step::Ask, Step::HearAnswer].map(|step| self.step(step));
+            let steps = [Step::HearAnswer, Step::AskAgain, Step::Ask, Step::HearAnswer];
+            steps.into_iter().for_each(|step| self.step(step));
         }
     }
 }
@@ -235,7 +236,7 @@ proptest! {
         let mut world = World::default();
         steps.into_iter().for_each(|step| world.step(step));
         world.settle();
-        if world.life != Some(Life::Terminating) && !(world.life.is_none() && !world.told_pods.is_empty()) {
+        if world.life != Some(Life::Terminating) {
             let present: BTreeSet<ResourceKey> = world.policies.iter().copied().map(policy).collect();
             prop_assert_eq!(&world.told, &present);
             prop_assert!(world.departures.is_empty());
