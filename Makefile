@@ -22,7 +22,7 @@ test: apiserver ## Run every test, packets through real namespaces and a real AP
 test-cluster: apiserver ## Run only the tests with a real API server (as root)
 	cargo build --locked --workspace --bins
 	cargo test --locked --package ferrule-tests --lib api_server
-	cargo test --locked --package ferrule-tests --test 'cluster_*'
+	cargo test --locked --package ferrule-tests --test 'cluster_*' --test definitions --test deploy
 
 check: ## Form, lints, licences, direction of dependencies
 	.ci/check

@@ -20,11 +20,14 @@ use super::client::refusal;
 /// How many requests are under way at a time where many are made.
 const WIDTH: usize = 16;
 
+/// What the server said of kinds, by `apiVersion` and `kind`.
+type Kinds = BTreeMap<(String, String), (ApiResource, ApiCapabilities)>;
+
 /// A client that remembers what the server said of kinds.
 #[derive(Clone)]
 pub(super) struct Requests {
     client: Client,
-    kinds: Arc<Mutex<BTreeMap<(String, String), (ApiResource, ApiCapabilities)>>>,
+    kinds: Arc<Mutex<Kinds>>,
 }
 
 /// The interface to the objects of a kind in a namespace, and whether they have a status of their own.
@@ -141,7 +144,8 @@ impl Requests {
                 return self.apply(&bare).await.map(drop);
             }
             match self.delete(&object, Some(0)).await {
-                Err(error) if refusal(&error).is_some_and(|status| status.is_not_found()) => Ok(()),
+                // What is not there, or of a kind that is not there.
+                Err(error) if refusal(&error).is_some_and(|status| status.code == 404) => Ok(()),
                 deleted => deleted,
             }
         });
