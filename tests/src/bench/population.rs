@@ -61,11 +61,12 @@ impl Population {
     /// The pod of this number, as it runs. Numbers from [`Self::pods`] on are pods that come later.
     pub fn pod(&self, index: usize) -> Value {
         let local = index < self.local_pods;
-        self.pod_on(index, if local { NODE.to_owned() } else { format!("node-{}", 1 + index % 1000) })
+        let elsewhere = format!("node-{}", 1 + index % 1000);
+        self.pod_on(index, if local { NODE } else { &elsewhere })
     }
 
     /// The same on a given node.
-    pub fn pod_on(&self, index: usize, node: String) -> Value {
+    pub fn pod_on(&self, index: usize, node: &str) -> Value {
         let home = self.home(index);
         let deployment = index / self.namespaces / REPLICAS;
         let application = format!("application-{}", deployment % APPLICATIONS);

@@ -42,7 +42,7 @@ pub fn ordinary(population: &Population, rounds: usize) -> impl Iterator<Item = 
         let new = population.pods + round;
         // Somewhere in the cluster, not one after the other.
         let old = population.local_pods + (round * 7919) % (population.pods - population.local_pods);
-        let local = || population.pod_on(population.pods * 2 + round, NODE.to_owned());
+        let local = || population.pod_on(population.pods * 2 + round, NODE);
         let mut relabelled = population.pod(old);
         relabelled["metadata"]["labels"]["version"] = json!(format!("v{}", 100 + round % 5));
         let mut unready = population.pod(old);
