@@ -37,6 +37,7 @@ pub use rollback::{Cut, Remedy, Rollback, Sighting};
 pub use startup::{Guard, StartupProtection};
 
 use crate::{
+    allocator,
     endpoint_status::EndpointStatusFiles,
     interface_settings::InterfaceSettings,
     metrics::Metrics,
@@ -252,6 +253,10 @@ impl<D: Dataplane> Agent<D> {
         match result {
             Ok(summary) => {
                 let trigger = std::mem::take(&mut self.trigger);
+                if trigger.is(Cause::Start) {
+                    // What the first lists were read from.
+                    allocator::give_back();
+                }
                 if trigger.is(Cause::ForeignChange) && summary.batches > 0 {
                     self.metrics.repaired();
                 }

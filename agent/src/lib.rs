@@ -15,6 +15,7 @@
 //! * No program is executed.
 
 pub mod agent;
+pub mod allocator;
 pub mod api_server;
 pub mod config;
 pub mod conntrack;

@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use ferrule_agent::{
     agent::{Agent, Reconciler},
+    allocator,
     config::{Config, ConfigError, Input, Task},
     conntrack,
     dataplane::Kernel,
@@ -30,6 +31,7 @@ const USAGE: u8 = 2;
 const COULD_NOT_RUN: u8 = 3;
 
 fn main() -> ExitCode {
+    allocator::share_one_arena();
     let (task, logging) = match Task::parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(ConfigError::CommandLine(error)) => error.exit(),

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Invariants:
-//! * All `unsafe` of the agent is in `ffi`.
+//! * All `unsafe` of the agent is in `ffi`, but for two calls that tell the allocator something ([`crate::allocator`]).
 //! * A batch is one `sendmsg`: the kernel takes what is between BATCH_BEGIN and BATCH_END of one datagram, and nothing else, as a transaction.
 //!   `nftnl::Batch` and `mnl::Socket::send_all` are deliberately absent: they cut at 128 KiB and the cut batch is aborted with positive answers.
 //! * Only BATCH_END asks for an acknowledgement. Failing messages answer without being asked; an answer per message would overrun the receive buffer.

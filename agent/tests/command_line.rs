@@ -46,6 +46,8 @@ impl Running {
     fn start(manifests: &Path) -> Self {
         let mut command = agent();
         command.args(["--node-name", "node-1", "--manifests"]).arg(manifests);
+        // Otherwise what an empty directory asks for may be there before it has been read.
+        command.args(["--startup-protection", "open"]);
         let mut child = command.spawn().expect("the program can be run");
         let log = BufReader::new(child.stderr.take().expect("its standard error is a pipe"));
         Self { child, log }

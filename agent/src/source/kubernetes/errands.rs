@@ -4,7 +4,7 @@ use std::{panic, time::Duration};
 
 use tokio::{
     task::JoinError,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -112,9 +112,12 @@ impl Hub {
 
     /// A server that comes back may hold an older state than the one that went, restored from a copy. It takes up a watch at a version that it has not
     /// reached, and says nothing until it has.
-    pub(super) fn ask_for_version(&mut self) {
+    pub(super) fn ask_for_version(&mut self, pause: Duration) {
         let client = self.target.borrow().client.clone();
-        self.tasks.spawn(async move { Outcome::Versioned(inquiry::version(&client).await) });
+        self.tasks.spawn(async move {
+            sleep(pause).await;
+            Outcome::Versioned(inquiry::version(&client).await)
+        });
     }
 
     fn note_version(&mut self, answer: Result<u64, Failure>) {
@@ -129,7 +132,11 @@ impl Hub {
                 self.target.send_modify(|target| target.generation += 1);
             }
             Ok(_) => {}
-            Err(failure) => tracing::debug!(?failure, "the version of the API server's state is not known"),
+            // It has no number, or may not be asked for: there is nothing to compare.
+            Err(Failure::Unintelligible(_) | Failure::Refused { code: 403, .. }) => {}
+            // A server that is lost again is asked when it is back.
+            Err(_) if self.standing.server_lost_since().is_some() => {}
+            Err(_) => self.ask_for_version(ASK_AGAIN),
         }
     }
 }

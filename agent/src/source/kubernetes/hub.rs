@@ -202,9 +202,11 @@ impl Hub {
         self.schedule.probe.set(now + SILENCE);
         let was_lost = self.standing.server_lost_since();
         self.standing.note_answer(now);
-        if was_lost.is_some_and(|since| since + REMARKABLE <= now) {
-            self.restart_watches();
-            self.ask_for_version();
+        if let Some(since) = was_lost {
+            self.ask_for_version(Duration::ZERO);
+            if since + REMARKABLE <= now {
+                self.restart_watches();
+            }
         }
     }
 

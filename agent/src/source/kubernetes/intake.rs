@@ -59,8 +59,14 @@ impl Hub {
         match news {
             News::Failed(failure) => return self.note_failure(index, &failure, now),
             News::ListBegan => self.kinds[index].mirror.begin_list(),
-            News::Present(object) => self.present(index, &object),
-            News::Deleted(object) => self.deleted(index, &object),
+            News::Present(object) => {
+                self.present(index, &object);
+                self.note_newest(index, &object.version);
+            }
+            News::Deleted(object) => {
+                self.deleted(index, &object);
+                self.note_newest(index, &object.version);
+            }
             News::ListEnded(version) => {
                 self.kinds[index].is_listed = true;
                 let missing = self.kinds[index].mirror.end_list();
