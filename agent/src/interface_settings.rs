@@ -11,7 +11,14 @@
 mod inspection;
 mod setting;
 
-use std::{collections::BTreeMap, io, path::Path, sync::mpsc as std_mpsc, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::Path,
+    sync::mpsc as std_mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use ferrule_ruleset::{links::InterfacePrefix, name::InterfaceName};
 use tokio::sync::mpsc;
@@ -22,6 +29,8 @@ pub use setting::Care;
 
 /// How often everything is looked at although nothing seems to have happened.
 const RECHECK: Duration = Duration::from_secs(30);
+/// How long a look at the same interfaces is put off after the last one, so that a flood of changes elsewhere costs nothing here.
+const CALM: Duration = Duration::from_secs(1);
 /// Where settings are files.
 const ROOT: &str = "/proc/sys";
 
@@ -60,10 +69,19 @@ pub enum SourceSpoofing {
 /// The interfaces to look at.
 pub type Interfaces = BTreeMap<InterfaceName, SourceSpoofing>;
 
+/// What the thread is to do.
+#[derive(Debug)]
+enum Order {
+    /// Look at these.
+    Look(Interfaces),
+    /// Look at the same again, soon.
+    LookAgain,
+}
+
 /// The thread that sets and looks, in the hands of the loop.
 #[derive(Debug)]
 pub struct InterfaceSettings {
-    orders: std_mpsc::Sender<Interfaces>,
+    orders: std_mpsc::Sender<Order>,
     reports: mpsc::Receiver<Report>,
 }
 
@@ -95,7 +113,12 @@ impl InterfaceSettings {
     /// These are all the interfaces of workloads now; look at them. What was asked for before and has not begun is not done any more.
     pub fn look_at(&self, interfaces: Interfaces) {
         // A thread that is gone shows in the reports.
-        self.orders.send(interfaces).ok();
+        self.orders.send(Order::Look(interfaces)).ok();
+    }
+
+    /// The interfaces are the same, and something has changed that may have touched their settings.
+    pub fn look_again(&self) {
+        self.orders.send(Order::LookAgain).ok();
     }
 
     /// What was found, if it differs from the last time; none if the thread is gone. May be dropped while it waits.
@@ -104,15 +127,28 @@ impl InterfaceSettings {
     }
 }
 
-fn work(inspector: &Inspector, inbox: &std_mpsc::Receiver<Interfaces>, outbox: &mpsc::Sender<Report>) {
+fn work(inspector: &Inspector, inbox: &std_mpsc::Receiver<Order>, outbox: &mpsc::Sender<Report>) {
     let mut interfaces = Interfaces::new();
     let mut last = Report::default();
+    let mut looked_at = Instant::now();
+    let mut due = looked_at + RECHECK;
     loop {
-        match inbox.recv_timeout(RECHECK) {
-            Ok(first) => interfaces = inbox.try_iter().last().unwrap_or(first),
+        match inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(Order::Look(these)) => (interfaces, due) = (these, Instant::now()),
+            Ok(Order::LookAgain) => due = due.min(looked_at + CALM),
             Err(std_mpsc::RecvTimeoutError::Timeout) => {}
             Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
         }
+        while let Ok(order) = inbox.try_recv() {
+            if let Order::Look(these) = order {
+                (interfaces, due) = (these, Instant::now());
+            }
+        }
+        if Instant::now() < due {
+            continue;
+        }
+        looked_at = Instant::now();
+        due = looked_at + RECHECK;
         let report = inspector.inspect(&interfaces);
         let news = report.applied > 0 || report.deviations != last.deviations;
         last = report.clone();

@@ -53,8 +53,11 @@ impl<D: Dataplane> Agent<D> {
     /// After a commit: what it calls for.
     pub(super) fn assign_duties(&mut self) {
         self.hygiene.owe(self.reconciler.take_departed());
-        if let (Some(settings), Some(interfaces)) = (&self.settings, self.reconciler.take_interfaces()) {
-            settings.look_at(interfaces);
+        if let Some(settings) = &self.settings {
+            match self.reconciler.take_interfaces() {
+                Some(interfaces) => settings.look_at(interfaces),
+                None => settings.look_again(),
+            }
         }
         if let Some(files) = &self.endpoint_status {
             files.keep(self.reconciler.endpoints_in_force());
