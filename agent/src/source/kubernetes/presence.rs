@@ -51,8 +51,8 @@ impl Hub {
         let is_settled = self.schedule.unsettled_until.is_none_or(|until| until <= now);
         let next = match clarity {
             Clarity::Clear if is_settled => self.calm_until_next(),
-            Clarity::Clear | Clarity::Doubtful => UNCLEAR.0,
-            Clarity::Unclear => self.growing_until_next(),
+            Clarity::Unclear if is_settled => self.growing_until_next(),
+            Clarity::Clear | Clarity::Doubtful | Clarity::Unclear => UNCLEAR.0,
         };
         if clarity < Clarity::Unclear {
             self.schedule.unclear = 0;
