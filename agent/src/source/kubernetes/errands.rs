@@ -69,7 +69,7 @@ impl Hub {
                     }
                 }
             }
-            Ok(Outcome::Versioned(answer)) => self.note_version(answer),
+            Ok(Outcome::Versioned(answer)) => self.note_version(&answer),
             Err(error) => {
                 if let Ok(reason) = error.try_into_panic() {
                     panic::resume_unwind(reason);
@@ -120,15 +120,15 @@ impl Hub {
         });
     }
 
-    fn note_version(&mut self, answer: Result<u64, Failure>) {
+    fn note_version(&mut self, answer: &Result<u64, Failure>) {
         match answer {
-            Ok(version) if version < self.newest => {
+            Ok(version) if *version < self.newest => {
                 tracing::warn!(
                     version,
                     heard = self.newest,
                     "the API server holds an older state than before; listing everything anew"
                 );
-                self.newest = version;
+                self.newest = *version;
                 self.target.send_modify(|target| target.generation += 1);
             }
             Ok(_) => {}
