@@ -1,6 +1,7 @@
 //! The loop over a kernel in memory. Time is paused: it passes only while everything waits.
 mod endpoint_status;
 mod fake;
+mod objects;
 mod rollback;
 mod startup;
 
@@ -11,10 +12,8 @@ use ferrule_ruleset::{
     event::Event,
     ir::NodePolicy,
     links::{InterfacePrefix, Links, ObservedLinks},
-    name::{InterfaceName, NodeName, ObjectName},
-    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Traffic},
-    resource::{Namespace, Pod, PodExtras, PodState, Resource, ResourceKey},
-    selector::Selector,
+    name::{InterfaceName, ObjectName},
+    resource::{Pod, Resource, ResourceKey},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -23,6 +22,7 @@ use tokio::{
 
 use super::*;
 use fake::Fake;
+use objects::{allow, key, namespace, node, pod};
 
 /// The agent's surroundings.
 struct World {
@@ -97,55 +97,6 @@ impl World {
     fn shortfalls(&self) -> Vec<String> {
         self.status.borrow().shortfalls(Instant::now())
     }
-}
-
-fn node() -> NodeName {
-    NodeName::from("node-1")
-}
-
-fn namespace() -> Event {
-    Event::Upsert(Resource::Namespace(Namespace {
-        name: "default".into(),
-        labels: [("projectcalico.org/name", "default")].into_iter().collect(),
-    }))
-}
-
-fn pod(name: &str) -> Event {
-    Event::Upsert(Resource::Pod(Pod {
-        name: ObjectName::new("default", name),
-        node: Some(node()),
-        state: PodState::Active,
-        labels: [("projectcalico.org/namespace", "default")].into_iter().collect(),
-        service_account: None,
-        addresses: vec!["10.0.0.1".parse().unwrap()],
-        ports: Vec::new(),
-        extras: PodExtras::default(),
-    }))
-}
-
-fn key(name: &str) -> PolicyKey {
-    PolicyKey { kind: PolicyKind::GlobalNetworkPolicy, namespace: None, name: name.into() }
-}
-
-/// A policy for every pod whose only rule allows what comes from a net.
-fn allow(name: &str, third: u8) -> Event {
-    let nets = vec![format!("192.168.{third}.0/24").parse().unwrap()];
-    Event::Upsert(Resource::Policy(Policy {
-        key: key(name),
-        tier: "default".into(),
-        order: Order::LAST,
-        stage: Stage::Local,
-        subject: Selector::all(),
-        directions: [Direction::Ingress].into(),
-        ingress: vec![Rule {
-            action: Action::Allow,
-            index: 0,
-            traffic: Traffic::default(),
-            source: Entity { nets, ..Entity::default() },
-            destination: Entity::default(),
-        }],
-        egress: Vec::new(),
-    }))
 }
 
 fn unknown(files: &[&str]) -> Report {

@@ -1,0 +1,58 @@
+//! What the world is made of: a node, a namespace, a pod, and policies of one rule.
+
+use ferrule_ruleset::{
+    event::Event,
+    name::{NodeName, ObjectName},
+    policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Traffic},
+    resource::{Namespace, Pod, PodExtras, PodState, Resource},
+    selector::Selector,
+};
+
+pub fn node() -> NodeName {
+    NodeName::from("node-1")
+}
+
+pub fn namespace() -> Event {
+    Event::Upsert(Resource::Namespace(Namespace {
+        name: "default".into(),
+        labels: [("projectcalico.org/name", "default")].into_iter().collect(),
+    }))
+}
+
+pub fn pod(name: &str) -> Event {
+    Event::Upsert(Resource::Pod(Pod {
+        name: ObjectName::new("default", name),
+        node: Some(node()),
+        state: PodState::Active,
+        labels: [("projectcalico.org/namespace", "default")].into_iter().collect(),
+        service_account: None,
+        addresses: vec!["10.0.0.1".parse().unwrap()],
+        ports: Vec::new(),
+        extras: PodExtras::default(),
+    }))
+}
+
+pub fn key(name: &str) -> PolicyKey {
+    PolicyKey { kind: PolicyKind::GlobalNetworkPolicy, namespace: None, name: name.into() }
+}
+
+/// A policy for every pod whose only rule allows what comes from a net.
+pub fn allow(name: &str, third: u8) -> Event {
+    let nets = vec![format!("192.168.{third}.0/24").parse().unwrap()];
+    Event::Upsert(Resource::Policy(Policy {
+        key: key(name),
+        tier: "default".into(),
+        order: Order::LAST,
+        stage: Stage::Local,
+        subject: Selector::all(),
+        directions: [Direction::Ingress].into(),
+        ingress: vec![Rule {
+            action: Action::Allow,
+            index: 0,
+            traffic: Traffic::default(),
+            source: Entity { nets, ..Entity::default() },
+            destination: Entity::default(),
+        }],
+        egress: Vec::new(),
+    }))
+}
