@@ -1,7 +1,7 @@
 //! NetworkPolicy and GlobalNetworkPolicy of Calico (`projectcalico.org/v3`, and the same objects as stored under `crd.projectcalico.org/v1`).
 //!
 //! Where the subject, the place or the directions of a policy are not understood, its closed stand-in takes the widest subject that the understood parts
-//! leave, keeps its Deny rules and loses what could admit or pass traffic. Where its place is not understood it stands before all others of its tier.
+//! leave, keeps its Deny rules, denies what it would pass, and loses what could admit traffic. Where its place is not understood it stands before all others of its tier.
 //! Where it decides in the packet path is told by [`stage`], with its own table of stand-ins.
 
 use std::collections::BTreeSet;
@@ -63,10 +63,14 @@ fn known_fields(scope: Scope<'_>) -> Vec<&'static str> {
     }
 }
 
-/// Takes away every rule that could let a packet through.
+/// Takes away every rule that could let a packet through. A Pass has to deny: it may be what keeps an Allow of a later policy from deciding.
 fn close(policy: &mut Policy) {
     for rules in [&mut policy.ingress, &mut policy.egress] {
-        rules.retain(|rule| matches!(rule.action, Action::Deny | Action::Log));
+        rules.retain(|rule| rule.action != Action::Allow);
+        rules
+            .iter_mut()
+            .filter(|rule| rule.action == Action::Pass)
+            .for_each(|rule| rule.action = Action::Deny);
     }
 }
 

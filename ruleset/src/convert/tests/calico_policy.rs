@@ -7,7 +7,7 @@ use crate::{
 };
 
 const BOTH: &str = "ingress: [{action: Allow}, {action: Pass}, {action: Deny, protocol: UDP}, {action: Log}]";
-const CLOSED: [&str; 2] = ["2 Deny UDP | - | -", "3 Log - | - | -"];
+const CLOSED: [&str; 3] = ["1 Deny - | - | -", "2 Deny UDP | - | -", "3 Log - | - | -"];
 
 #[test]
 fn directions_default_by_the_lengths_of_the_rule_lists() {
