@@ -13,24 +13,13 @@ use kube::{Client, api::PostParams, core::Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api_server::definitions::CALICO;
+
 /// The API of Calico's kinds.
 pub const API: &str = "projectcalico.org/v3";
 
 /// A namespace in which objects are judged.
 pub const NAMESPACE: &str = "default";
-
-/// Kinds by their names in paths, and whether they are of a namespace.
-const KINDS: [(&str, &str, bool); 9] = [
-    ("NetworkPolicy", "networkpolicies", true),
-    ("GlobalNetworkPolicy", "globalnetworkpolicies", false),
-    ("NetworkSet", "networksets", true),
-    ("GlobalNetworkSet", "globalnetworksets", false),
-    ("Tier", "tiers", false),
-    ("HostEndpoint", "hostendpoints", false),
-    ("IPPool", "ippools", false),
-    ("FelixConfiguration", "felixconfigurations", false),
-    ("BGPConfiguration", "bgpconfigurations", false),
-];
 
 /// An object at the border.
 #[derive(Clone, Debug, Deserialize)]
@@ -86,7 +75,7 @@ impl Example {
 }
 
 fn place(kind: &str) -> Result<(&'static str, bool)> {
-    let known = KINDS.iter().find(|(known, ..)| *known == kind);
+    let known = CALICO.iter().find(|(known, ..)| *known == kind);
     known.map(|(_, plural, namespaced)| (*plural, *namespaced)).with_context(|| format!("kind {kind:?}"))
 }
 

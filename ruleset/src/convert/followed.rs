@@ -35,19 +35,7 @@ const METADATA: (&str, Keep) = (
         ("namespace", Keep::All),
         ("uid", Keep::All),
         ("resourceVersion", Keep::All),
-        ("deletionTimestamp", Keep::All),
-        ("labels", Keep::All),
-        ("annotations", ANNOTATIONS),
-    ]),
-);
-/// The age of an object decides between settings.
-const WRITTEN_METADATA: (&str, Keep) = (
-    "metadata",
-    Keep::Fields(&[
-        ("name", Keep::All),
-        ("namespace", Keep::All),
-        ("uid", Keep::All),
-        ("resourceVersion", Keep::All),
+        // The age of an object decides between settings.
         ("creationTimestamp", Keep::All),
         ("deletionTimestamp", Keep::All),
         ("labels", Keep::All),
@@ -67,8 +55,7 @@ const NARROW: [(Kind, Keep); 6] = [
 ];
 
 /// Of all other kinds everything is read that people write: unknown fields count as not understood, in a spec and beside it.
-const WRITTEN: Keep =
-    Keep::AllBut { dropped: &["apiVersion", "kind", "status"], fields: &[WRITTEN_METADATA] };
+const WRITTEN: Keep = Keep::AllBut { dropped: &["apiVersion", "kind", "status"], fields: &[METADATA] };
 
 fn keep(kind: Kind) -> Keep {
     NARROW.iter().find(|(narrow, _)| *narrow == kind).map_or(WRITTEN, |(_, keep)| *keep)

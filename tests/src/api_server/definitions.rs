@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{ApiClient, fixture};
 use crate::objects;
 
-/// Calico's kinds that are read, and whether they are of a namespace.
-const CALICO: [(&str, &str, bool); 9] = [
+/// Calico's kinds that are read, by their names in paths, and whether they are of a namespace.
+pub const CALICO: [(&str, &str, bool); 9] = [
     ("NetworkPolicy", "networkpolicies", true),
     ("GlobalNetworkPolicy", "globalnetworkpolicies", false),
     ("NetworkSet", "networksets", true),
