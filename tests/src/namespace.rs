@@ -26,7 +26,7 @@ use nix::{
 const DIRECTORY: &str = "/run/netns";
 
 /// How long a link may take to start.
-const LINK_START: Duration = Duration::from_secs(5);
+const LINK_START: Duration = Duration::from_secs(120);
 
 /// A network namespace of our own.
 #[derive(Debug)]
@@ -141,7 +141,12 @@ impl Namespace {
             if idle.is_empty() {
                 return Ok(());
             }
-            ensure!(begin.elapsed() < LINK_START, "links of {} do not start: {}", self.name, idle.join(", "));
+            ensure!(
+                begin.elapsed() < LINK_START,
+                "links of {} do not start within {LINK_START:?}: {}",
+                self.name,
+                idle.join(", ")
+            );
             thread::sleep(Duration::from_millis(1));
         }
     }
