@@ -4,10 +4,9 @@ use std::{collections::BTreeMap, net::UdpSocket};
 
 use ferrule_ruleset::{
     address::Family,
-    diff::{Batch, Operation, diff},
     nft::{
-        AddressSide, BaseChain, Chain, ChainKind, CtState, FullyRandom, Hook, InterfaceSide, LimitSense,
-        Match, NatPorts, Operator, PortSide, RateLimit, RateUnit, Reject, Rule, Ruleset, Statement, Verdict,
+        AddressSide, ChainKind, CtState, FullyRandom, Hook, InterfaceSide, LimitSense, Match, NatPorts,
+        Operator, PortSide, RateLimit, RateUnit, Reject, Rule, Ruleset, Statement, Verdict,
     },
     port::PortRange,
     protocol::Protocol,
