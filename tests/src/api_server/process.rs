@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -34,6 +34,9 @@ pub(super) struct Process {
 impl Process {
     /// Starts a server and waits until it says that it is ready; with the end of its log as the error otherwise.
     pub(super) fn start(namespace: &Namespace, state: &Path, arguments: &[String]) -> Result<Self> {
+        // A start takes all the time that there is, and some of its steps must not take too long: one after the other.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _turn = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let program = fixture()?;
         let log = state.join("log");
         let mut command = namespace.command(&program)?;
