@@ -21,7 +21,7 @@ impl Drop for Monitor {
     }
 }
 
-/// Does something, and says what `nft monitor` showed of it in the namespace: lines such as `add chain ip ferrule input`.
+/// Does something, and says what `nft monitor` showed of it in the namespace: lines such as `create chain ip ferrule input`.
 pub fn monitored(namespace: &Namespace, work: impl FnOnce() -> Result<()>) -> Result<String> {
     let log = tempfile::NamedTempFile::new().context("log of nft monitor")?;
     let seen = || fs::read_to_string(log.path()).context("log of nft monitor");
