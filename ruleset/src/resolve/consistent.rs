@@ -37,8 +37,7 @@ pub(super) fn companions(
     {
         let policy::Entity { nets, not_nets, ports, not_ports, .. } = destination.clone();
         let receiver = Receiver { protocol: rule.traffic.protocol, nets, not_nets, ports, not_ports };
-        let key =
-            AddressSetKey::ServiceFronts { selector: receivers.id(), receiver: Box::new(receiver) };
+        let key = AddressSetKey::ServiceFronts { selector: receivers.id(), receiver: Box::new(receiver) };
         sets.insert(key.clone(), Some(receivers.clone()));
         let destination = Entity { named_ports: vec![key], ..Entity::default() };
         companions.push(Rule { destination, ..resolved.clone() });

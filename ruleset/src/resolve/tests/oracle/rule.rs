@@ -49,8 +49,7 @@ pub(super) fn active(
                 ports: to.ports.clone(),
                 not_ports: to.not_ports.clone(),
             };
-            let key =
-                AddressSetKey::ServiceFronts { selector: receivers.id(), receiver: Box::new(receiver) };
+            let key = AddressSetKey::ServiceFronts { selector: receivers.id(), receiver: Box::new(receiver) };
             sets.push((key.clone(), Some(receivers)));
             besides.destination = Entity { named_ports: vec![key], ..Entity::default() };
             unit.egress.push(Rule { view: DestinationView::Current, ..besides });
