@@ -30,6 +30,25 @@ fn an_endpoint_that_comes_is_prepared_before_the_old_map_leads_to_it() {
 }
 
 #[test]
+fn an_endpoint_that_comes_by_a_jump_comes_with_the_element_that_leads_to_it() {
+    let jump = |chain: &str| Verdict::Jump(chain.into());
+    let map = |elements: &[(&str, Verdict)]| interface_map("m", elements);
+    let pod = || chain("pod", [rule([], Verdict::Drop)]);
+    let before = ruleset([forward([dispatch()])], [map(&[])]);
+    let after = ruleset([forward([dispatch()]), pod()], [map(&[("cali1", jump("pod"))])]);
+    assert_eq!(outline(&before, &after), [vec!["AddChain", "AppendRules", "AddElements"]]);
+
+    // Under way, the packet would find neither what the element said before nor what it says now.
+    let other = ruleset([forward([dispatch()])], [map(&[("cali1", Verdict::Accept)])]);
+    assert_eq!(
+        outline(&other, &after),
+        [vec!["AddChain", "AppendRules"], vec!["DeleteElements", "AddElements"]]
+    );
+    let besides = ruleset([forward([dispatch()])], [map(&[("cali2", Verdict::Accept)])]);
+    assert_eq!(outline(&besides, &after), [vec!["AddChain", "AppendRules", "DeleteElements", "AddElements"]]);
+}
+
+#[test]
 fn a_chain_that_only_rules_lead_to_comes_in_the_same_batch() {
     let before = ruleset([forward([])], []);
     let after = ruleset([forward([rule([], goto("a"))]), chain("a", [rule([], Verdict::Drop)])], []);

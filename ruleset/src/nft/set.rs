@@ -73,7 +73,25 @@ pub enum Element {
     PortVerdict(ProtocolPort, Verdict),
 }
 
+/// What an element of a verdict map is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MapKey<'a> {
+    /// Of [`Elements::InterfaceVerdicts`].
+    Interface(&'a InterfaceName),
+    /// Of [`Elements::PortVerdicts`].
+    Port(ProtocolPort),
+}
+
 impl Element {
+    /// What a packet is looked up by, if it is of a map.
+    pub fn map_key(&self) -> Option<MapKey<'_>> {
+        match self {
+            Self::InterfaceVerdict(name, _) => Some(MapKey::Interface(name)),
+            Self::PortVerdict(port, _) => Some(MapKey::Port(*port)),
+            Self::Address(_) | Self::Interval(_) | Self::AddressPort(_) => None,
+        }
+    }
+
     /// The verdict, if it is of a map.
     pub fn verdict(&self) -> Option<&Verdict> {
         match self {
