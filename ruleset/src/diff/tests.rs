@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::net_set::NetSet;
 use crate::nft::{
     BaseChain, ChainKind, Elements, Hook, InterfaceSide, Set, Statement,
     example::{based, chain, forward, goto, interface_map, interval, rule, ruleset, set, statements_rule},
@@ -124,9 +125,10 @@ fn one_member_more_of_many_is_one_element() {
     let many = |count: u32| {
         (0..count).map(|number| ipnet::IpNet::from(std::net::IpAddr::from(number.to_be_bytes())))
     };
-    let old: imbl::OrdSet<_> = many(100_000).collect();
-    let new = old.update(std::net::IpAddr::from([192, 0, 2, 1]).into());
-    let with = |members: &imbl::OrdSet<_>| ruleset([], [set("s", Elements::Addresses(members.clone()))]);
+    let old: NetSet = many(100_000).collect();
+    let mut new = old.clone();
+    new.insert(std::net::IpAddr::from([192, 0, 2, 1]).into());
+    let with = |members: &NetSet| ruleset([], [set("s", Elements::Addresses(members.clone()))]);
     let transaction = diff(Some(&with(&old)), &with(&new));
     let [batch] = transaction.batches.as_slice() else { panic!("{transaction:?}") };
     let [Operation::AddElements(_, _, elements)] = batch.operations.as_slice() else { panic!("{batch:?}") };

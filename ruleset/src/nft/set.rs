@@ -3,11 +3,11 @@
 use std::{net::IpAddr, sync::Arc};
 
 use imbl::{OrdMap, OrdSet};
-use ipnet::IpNet;
 
 use crate::{
     ir::AddressPort,
     name::{InterfaceName, SetName},
+    net_set::NetSet,
     nft::rule::Verdict,
     protocol::Protocol,
 };
@@ -29,7 +29,7 @@ pub struct Set {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elements {
     /// `type ipv4_addr` or `ipv6_addr`: single addresses (/32, /128) in a hash.
-    Addresses(OrdSet<IpNet>),
+    Addresses(NetSet),
     /// `type ipv4_addr; flags interval`: disjoint, not adjacent.
     Intervals(OrdSet<Interval>),
     /// `type ipv4_addr . inet_proto . inet_service`.
