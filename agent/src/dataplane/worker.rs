@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     adopt::adopt,
+    kernel_time::KernelTime,
     monitor::Ear,
     refusal::{CommitError, Refusal},
     tenancy::tenancy,
@@ -51,15 +52,16 @@ pub(super) struct Worker {
     ear: Ear,
     /// The generation in which our tables were last read or written. Before the first time nothing is expected.
     left: Option<Generation>,
+    time: KernelTime,
 }
 
 impl Worker {
     /// Starts the thread in the network namespace of the caller; the address of its socket, and what hears of others, since now.
-    pub(super) fn spawn(mut orders: mpsc::Receiver<Order>) -> io::Result<(PortId, Ear)> {
+    pub(super) fn spawn(mut orders: mpsc::Receiver<Order>, time: KernelTime) -> io::Result<(PortId, Ear)> {
         let (opened, started) = std::sync::mpsc::sync_channel(1);
         let work = move || {
             // The socket is bound to the thread that opens it.
-            let (mut worker, shared) = match Self::open() {
+            let (mut worker, shared) = match Self::open(time) {
                 Ok(worker) => worker,
                 Err(error) => return opened.send(Err(error)).unwrap_or(()),
             };
@@ -72,11 +74,11 @@ impl Worker {
         started.recv().map_err(|_| io::Error::other("the thread that writes nf_tables did not start"))?
     }
 
-    fn open() -> io::Result<(Self, Ear)> {
+    fn open(time: KernelTime) -> io::Result<(Self, Ear)> {
         let socket = Socket::open()?;
         let ear = Ear::open(socket.port())?;
         let shared = ear.share()?;
-        Ok((Self { socket, ear, left: None }, shared))
+        Ok((Self { socket, ear, left: None, time }, shared))
     }
 
     fn obey(&mut self, order: Order) {
@@ -150,10 +152,11 @@ impl Worker {
     /// Sends a batch that is valid in this generation only, without hearing of changes if it is large.
     fn send(&mut self, batch: &Sealed, generation: Generation) -> io::Result<Vec<Fault>> {
         if batch.bytes().len() < LARGE {
-            return self.socket.commit(batch);
+            return self.time.measure(|| self.socket.commit(batch));
         }
         // The generation was read before leaving the group, and is read again after joining it: nothing falls between.
-        let faults = self.ear.deaf(|| self.socket.commit(batch))??;
+        let (socket, time) = (&mut self.socket, &self.time);
+        let faults = self.ear.deaf(|| time.measure(|| socket.commit(batch)))??;
         let ours = if faults.is_empty() { generation.next() } else { generation };
         let now = self.socket.generation()?;
         if now != ours && now != generation {
