@@ -18,8 +18,9 @@ use super::{
     refusal::{CommitError, Refusal},
     tenancy::tenancy,
 };
-use crate::netlink::{
-    self, Fault, Generation, Handles, ListedTable, PortId, Sealed, Socket, element_at, encode,
+use crate::{
+    allocator,
+    netlink::{self, Fault, Generation, Handles, ListedTable, PortId, Sealed, Socket, element_at, encode},
 };
 
 /// How often a batch is encoded anew because somebody else, such as kube-proxy, wrote to a table of theirs in the meantime.
@@ -27,6 +28,9 @@ const ATTEMPTS: usize = 10;
 
 /// From how many bytes on a batch is large: it takes longer to make notifications of it than to leave the group and join again.
 const LARGE: usize = 64 << 10;
+
+/// From how many bytes on a transaction leaves so much room behind that it is given back: that of a start in a large cluster.
+const HUGE: usize = 4 << 20;
 
 /// What the thread is asked to do, and where the answer goes. Nobody may wait for the answer any more.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ pub(super) struct Worker {
     ear: Ear,
     /// The generation in which our tables were last read or written. Before the first time nothing is expected.
     left: Option<Generation>,
+    /// The bytes of the batches of the present transaction.
+    sent: usize,
     time: KernelTime,
 }
 
@@ -78,7 +84,7 @@ impl Worker {
         let socket = Socket::open()?;
         let ear = Ear::open(socket.port())?;
         let shared = ear.share()?;
-        Ok((Self { socket, ear, left: None, time }, shared))
+        Ok((Self { socket, ear, left: None, sent: 0, time }, shared))
     }
 
     fn obey(&mut self, order: Order) {
@@ -87,6 +93,10 @@ impl Worker {
                 let committed = self.commit(&transaction);
                 answer.send(committed).ok();
                 // A large transaction is freed after the answer, and here instead of on the thread that waits for it.
+                drop(transaction);
+                if std::mem::take(&mut self.sent) >= HUGE {
+                    allocator::give_back();
+                }
             }
             Order::Adopt(desired, answer) => {
                 let adopted = adopt(&mut self.socket, &desired).map(|(generation, adopted)| {
@@ -131,6 +141,7 @@ impl Worker {
         let expected = self.left.unwrap_or(found);
         for _ in 0..ATTEMPTS {
             let batch = self.encode(index, operations, found)?;
+            self.sent += batch.bytes().len();
             let faults = self.send(&batch, found)?;
             if faults.is_empty() {
                 self.left = Some(self.made_after(found)?);
