@@ -19,6 +19,7 @@ use ipnet::IpNet;
 use crate::{
     address::PerFamily,
     name::{HostEndpointName, InterfaceName, ObjectName, PortName, TierName},
+    net_set::NetSet,
     policy::{Action, Direction, PerDirection, PolicyKey, TierAction, Traffic},
     port::{Port, PortRange},
     protocol::Protocol,
@@ -270,7 +271,7 @@ pub struct AddressSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Members {
     /// Addresses (as /32 and /128) and networks, as their owners gave them: they may overlap.
-    Nets(PerFamily<OrdSet<IpNet>>),
+    Nets(PerFamily<NetSet>),
     /// Address, protocol and port.
     AddressPorts(PerFamily<OrdSet<AddressPort>>),
 }

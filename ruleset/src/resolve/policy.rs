@@ -45,6 +45,7 @@ pub(super) fn resolve(
                 resolved.extend(consistent::companions(rule, last, receivers.as_ref(), &mut sets));
             }
         }
+        resolved.shrink_to_fit();
         resolved
     };
     let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
