@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use super::{front::Fronts, nets::Nets, service::Services};
 use crate::{
     address::{Family, PerFamily},
-    ir::{AddressPort, AddressSetKey, Members},
+    ir::{AddressPort, AddressSetKey, Members, Receiver},
     name::PortName,
     net_set::NetSet,
     port::NamedPort,
@@ -93,8 +93,8 @@ impl CountedMembers {
             AddressSetKey::NamedPort { protocol, port, .. } => {
                 Some(Self::AddressPorts(*protocol, port.clone(), Counted::default()))
             }
-            AddressSetKey::ServiceFronts { protocol, ports, named_ports, .. } => {
-                Some(Self::Fronts(Box::new(Fronts::new(*protocol, ports.clone(), named_ports.clone()))))
+            AddressSetKey::ServiceFronts { receiver, .. } => {
+                Some(Self::Fronts(Box::new(Fronts::new(Receiver::clone(receiver)))))
             }
             AddressSetKey::NodeAddresses(_)
             | AddressSetKey::ServiceAddresses(_)
