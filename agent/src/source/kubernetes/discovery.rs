@@ -4,6 +4,7 @@
 //! starting leaves out groups of custom resources, so that nothing is absent before it says that it is ready.
 
 mod rivals;
+mod versions;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -151,6 +152,18 @@ pub async fn discover(
             (Presence::Absent, Err(failure)) => {
                 let subject = "the readiness of the API server";
                 unknown(subject, &failure.text(subject))
+            }
+            (Presence::Absent, Ok(())) => {
+                match versions::of_strangers(client, kind, &versions, &mut known).await? {
+                    Some(strangers) if current.is_some() => {
+                        unknown(&strangers.subject(), &strangers.reason())
+                    }
+                    Some(strangers) => {
+                        found.remarks.push(strangers.remark());
+                        Presence::Absent
+                    }
+                    None => Presence::Absent,
+                }
             }
             (presence, _) => presence,
         });

@@ -179,3 +179,23 @@ async fn a_store_that_may_not_be_read_is_named() {
     let Presence::Unknown { reason, .. } = presence else { panic!("{presence:?}") };
     assert!(reason.contains("HTTP 404"), "{reason}");
 }
+
+#[tokio::test]
+async fn a_kind_in_a_version_that_is_not_understood_is_named_and_stays_if_it_was_followed() {
+    let mut cluster = Cluster::default();
+    cluster.kinds.insert("policy.networking.k8s.io/v7", vec!["ClusterNetworkPolicy"]);
+    let (presence, remarks, _) = cluster.discover("ClusterNetworkPolicy", None).await;
+    assert_eq!(presence, Presence::Absent);
+    let [remark] = &remarks[..] else { panic!("{remarks:?}") };
+    let expected = "ClusterNetworkPolicy of policy.networking.k8s.io: it is served only as v7, and understood as v1beta1, v1alpha2: ";
+    assert!(remark.message.starts_with(expected), "{remark:?}");
+
+    let beta = "policy.networking.k8s.io/v1beta1";
+    let (presence, remarks, _) = cluster.discover("ClusterNetworkPolicy", Some(beta)).await;
+    let Presence::Unknown { subject, .. } = presence else { panic!("{presence:?}") };
+    assert_eq!((subject.as_str(), remarks.len()), ("ClusterNetworkPolicy of policy.networking.k8s.io", 0));
+
+    cluster.kinds.insert(beta, vec!["ClusterNetworkPolicy"]);
+    let (presence, remarks, _) = cluster.discover("ClusterNetworkPolicy", None).await;
+    assert!(matches!(presence, Presence::Served { .. }) && remarks.is_empty(), "{presence:?} {remarks:?}");
+}
