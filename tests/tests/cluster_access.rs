@@ -188,6 +188,11 @@ fn without_a_server_running_workloads_are_left_alone() {
 }
 
 #[test]
+fn without_a_server_workloads_that_were_quicker_than_the_agent_at_boot_are_closed() {
+    start_without_server(&["--boot-window", "1000000m"], true, &CLOSED);
+}
+
+#[test]
 fn without_a_server_workloads_that_start_stay_closed() {
     start_without_server(&["--startup-protection", "auto"], false, &CLOSED);
 }
