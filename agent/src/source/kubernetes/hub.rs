@@ -18,11 +18,12 @@ use tokio::{
 
 use super::{
     departure::{Answer, Departures},
-    discovery::{Presence, Served},
+    discovery::{Discovery, Served},
     failure::Failure,
     mirror::Mirror,
     outbox::Outbox,
     pause::Pause,
+    rounds::Rounds,
     schedule::Schedule,
     standing::Standing,
     watching::{News, NobodyListens, Target},
@@ -65,6 +66,22 @@ pub(super) struct Kind {
     pub unknown: Option<String>,
     /// The server has said once that it is gone.
     pub is_missing: bool,
+    /// Another group serves it too.
+    pub is_paired: bool,
+    /// Whether what the last list does not hold is gone.
+    pub loss: Loss,
+}
+
+/// Whether objects that a list does not hold are gone. Where another group serves the kind too, they may be there instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// There is nothing to doubt.
+    #[default]
+    Certain,
+    /// It is to be asked which group holds what.
+    Doubtful,
+    /// It has been asked.
+    Asked,
 }
 
 /// A task that follows something, as long as this is kept.
@@ -84,8 +101,8 @@ impl Drop for Following {
 pub(super) enum Outcome {
     /// A follower has ended, because it was told to.
     Ended,
-    Discovered(Result<Vec<Presence>, Failure>),
-    Answered(NamespaceName, Result<Answer, Failure>),
+    Discovered(Result<Discovery, Failure>),
+    Answered(Vec<(NamespaceName, Result<Answer, Failure>)>),
     Connected(Result<Connection, AccessError>),
     Probed(Result<(), Failure>),
     /// The version of what the server holds now.
@@ -107,8 +124,7 @@ pub struct Hub {
     pub(super) outbox: Outbox,
     pub(super) standing: Standing,
     pub(super) departures: Departures,
-    /// Questions about namespaces under way.
-    pub(super) questions: usize,
+    pub(super) rounds: Rounds,
     pub(super) schedule: Schedule,
     /// Chance.
     pub(super) pause: Pause,
@@ -136,6 +152,8 @@ impl Hub {
             is_listed: false,
             unknown: None,
             is_missing: false,
+            is_paired: false,
+            loss: Loss::Certain,
         });
         let (to_us, inbox) = mpsc::channel(INBOX);
         address.send_replace(Some(connection.address.clone()));
@@ -151,7 +169,7 @@ impl Hub {
             outbox: Outbox::new(sender),
             standing: Standing::new(connection.address),
             departures: Departures::default(),
-            questions: 0,
+            rounds: Rounds::default(),
             schedule: Schedule::new(Instant::now()),
             pause: Pause::new(),
             tasks: JoinSet::new(),
@@ -169,7 +187,8 @@ impl Hub {
             let now = Instant::now();
             self.begin_errands(now);
             self.tell(now).await?;
-            let alarms = [self.schedule.alarm(), self.standing.alarm(now), self.outbox.alarm()];
+            let question = if self.rounds.may_begin() { self.departures.alarm() } else { None };
+            let alarms = [self.schedule.alarm(), self.standing.alarm(now), self.outbox.alarm(), question];
             let until = alarms.into_iter().flatten().min().unwrap_or(now + SILENCE);
             tokio::select! {
                 Some((speaker, news)) = self.inbox.recv() => self.take(speaker, news),

@@ -15,15 +15,14 @@ use super::{
     outbox::Remarked,
 };
 
-/// Questions about namespaces at the same time.
-const QUESTIONS: usize = 8;
 /// What is not followed while a question is not answered: whether policies that are gone may be let go.
 const DELETIONS: &str = "deletions of policies (get namespaces)";
 
 impl Hub {
     pub(super) fn note_namespace(&mut self, name: &NamespaceName, object: &Object) {
-        let life = inquiry::life(&object.tree);
-        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life) else {
+        let (life, ask_at) = (inquiry::life(&object.tree), self.ask_at());
+        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life, ask_at)
+        else {
             return;
         };
         let remark = Remark {
@@ -39,25 +38,37 @@ impl Hub {
         self.outbox.push(Event::Upsert(stand_in));
     }
 
-    pub(super) fn ask_about_namespaces(&mut self) {
-        while self.questions < QUESTIONS
-            && let Some(namespace) = self.departures.question()
-        {
-            self.questions += 1;
-            let client = self.target.borrow().client.clone();
-            self.tasks.spawn(async move {
-                let answer = inquiry::ask(&client, &namespace).await;
-                Outcome::Answered(namespace, answer)
-            });
+    /// When a question that arises now is to be asked.
+    pub(super) fn ask_at(&mut self) -> Instant {
+        let nodes = self.kinds.iter().find(|kind| matches!(kind.example, Some(ResourceKey::Node(_))));
+        let nodes = nodes.map_or(0, |kind| kind.mirror.count());
+        self.rounds.ask_at(nodes, &mut self.pause, Instant::now())
+    }
+
+    pub(super) fn ask_about_namespaces(&mut self, now: Instant) {
+        if !self.rounds.may_begin() {
+            return;
+        }
+        let namespaces = self.departures.questions(now);
+        if namespaces.is_empty() {
+            return;
+        }
+        self.rounds.begin(namespaces.len());
+        let client = self.target.borrow().client.clone();
+        self.tasks.spawn(async move {
+            let answers = inquiry::ask(&client, &namespaces).await;
+            Outcome::Answered(namespaces.into_iter().zip(answers).collect())
+        });
+    }
+
+    pub(super) fn note_namespace_answers(&mut self, answers: Vec<(NamespaceName, Result<Answer, Failure>)>) {
+        self.rounds.end();
+        for (namespace, answer) in answers {
+            self.note_namespace_answer(&namespace, answer);
         }
     }
 
-    pub(super) fn note_namespace_answer(
-        &mut self,
-        namespace: &NamespaceName,
-        answer: Result<Answer, Failure>,
-    ) {
-        self.questions -= 1;
+    fn note_namespace_answer(&mut self, namespace: &NamespaceName, answer: Result<Answer, Failure>) {
         match &answer {
             Ok(_) => self.standing.note_success(DELETIONS),
             Err(failure) if failure.is_of_server() => {}
@@ -70,7 +81,8 @@ impl Hub {
         let has_pods = self.kinds.iter().any(|kind| {
             matches!(kind.example, Some(ResourceKey::Pod(_))) && kind.mirror.has_any_in(namespace)
         });
-        for key in self.departures.answer(namespace, answer, has_pods) {
+        let ask_at = self.ask_at();
+        for key in self.departures.answer(namespace, answer, has_pods, ask_at) {
             self.pass_on_deletion(key);
         }
     }
