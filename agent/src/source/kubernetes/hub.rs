@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     departure::{Answer, Departures},
-    discovery::{Presence, Served},
+    discovery::{Discovery, Served},
     failure::Failure,
     mirror::Mirror,
     outbox::Outbox,
@@ -65,6 +65,22 @@ pub(super) struct Kind {
     pub unknown: Option<String>,
     /// The server has said once that it is gone.
     pub is_missing: bool,
+    /// Another group serves it too.
+    pub is_paired: bool,
+    /// Whether what the last list does not hold is gone.
+    pub loss: Loss,
+}
+
+/// Whether objects that a list does not hold are gone. Where another group serves the kind too, they may be there instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// There is nothing to doubt.
+    #[default]
+    Certain,
+    /// It is to be asked which group holds what.
+    Doubtful,
+    /// It has been asked.
+    Asked,
 }
 
 /// A task that follows something, as long as this is kept.
@@ -84,7 +100,7 @@ impl Drop for Following {
 pub(super) enum Outcome {
     /// A follower has ended, because it was told to.
     Ended,
-    Discovered(Result<Vec<Presence>, Failure>),
+    Discovered(Result<Discovery, Failure>),
     Answered(NamespaceName, Result<Answer, Failure>),
     Connected(Result<Connection, AccessError>),
     Probed(Result<(), Failure>),
@@ -136,6 +152,8 @@ impl Hub {
             is_listed: false,
             unknown: None,
             is_missing: false,
+            is_paired: false,
+            loss: Loss::Certain,
         });
         let (to_us, inbox) = mpsc::channel(INBOX);
         address.send_replace(Some(connection.address.clone()));

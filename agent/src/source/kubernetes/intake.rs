@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     failure::Failure,
-    hub::{Hub, Speaker, Subject},
+    hub::{Hub, Loss, Speaker, Subject},
     mirror::Name,
     object::Object,
     outbox::Remarked,
@@ -58,7 +58,10 @@ impl Hub {
     fn take_of_kind(&mut self, index: usize, news: News, now: Instant) {
         match news {
             News::Failed(failure) => return self.note_failure(index, &failure, now),
-            News::ListBegan => self.kinds[index].mirror.begin_list(),
+            News::ListBegan => {
+                self.kinds[index].loss = Loss::Certain;
+                self.kinds[index].mirror.begin_list();
+            }
             News::Present(object) => {
                 self.present(index, &object);
                 self.note_newest(index, &object.version);
@@ -68,9 +71,7 @@ impl Hub {
                 self.note_newest(index, &object.version);
             }
             News::ListEnded(version) => {
-                self.kinds[index].is_listed = true;
-                let missing = self.kinds[index].mirror.end_list();
-                missing.iter().for_each(|name| self.note_missing(index, name));
+                self.note_list_ended(index, now);
                 self.note_followed(index);
                 self.note_newest(index, &version);
             }

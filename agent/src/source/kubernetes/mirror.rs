@@ -69,6 +69,12 @@ impl Mirror {
         }
     }
 
+    /// Whether something has not been seen since the last list began.
+    pub fn has_unseen(&self) -> bool {
+        let present = self.present;
+        self.scopes.values().any(|scope| scope.values().any(|digest| digest & LIST_BIT != present))
+    }
+
     /// A list has ended: forgets what was not seen since it began, and says what that is, in order.
     pub fn end_list(&mut self) -> Vec<Name> {
         let present = self.present;

@@ -1,15 +1,18 @@
 //! Kinds come and go.
 //!
-//! A kind that was followed is gone only when the server has said so twice: its objects go with it, and what they denied.
+//! A kind that was followed is gone only when the server has said so twice: its objects go with it, and what they denied. Of a kind that two groups serve,
+//! objects that a list does not hold are gone only when the server has said, asked after the list had ended, that this group is the one to follow: the
+//! other may hold them, and this one may have been replaced by an empty store since.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{
-    discovery::{self, Presence, Served},
+    discovery::{self, Discovery, Presence, Served},
     failure::Failure,
-    hub::{Following, Hub, Kind, Outcome, Speaker, Subject},
+    hub::{Following, Hub, Kind, Loss, Outcome, Speaker, Subject},
+    outbox::Remarked,
     watching::follow,
 };
 
@@ -27,18 +30,24 @@ const GATHER: Duration = Duration::from_millis(200);
 impl Hub {
     pub(super) fn begin_discovery(&mut self) {
         let client = self.target.borrow().client.clone();
+        for kind in &mut self.kinds {
+            if kind.loss == Loss::Doubtful {
+                kind.loss = Loss::Asked;
+            }
+        }
         let current = |kind: &Kind| kind.following.as_ref().map(|following| following.served.api_version);
         let kinds: Vec<_> = self.kinds.iter().map(|kind| (kind.followed.clone(), current(kind))).collect();
         self.tasks.spawn(async move { Outcome::Discovered(discovery::discover(&client, &kinds).await) });
     }
 
-    pub(super) fn note_discovery(&mut self, answer: Result<Vec<Presence>, Failure>, now: Instant) {
+    pub(super) fn note_discovery(&mut self, answer: Result<Discovery, Failure>, now: Instant) {
         let mut clarity = Clarity::Clear;
         match answer {
-            Ok(presences) => {
+            Ok(Discovery { presences, remarks }) => {
                 self.note_answer(now);
                 self.is_discovered = true;
                 self.follow_definitions();
+                self.outbox.set_remarks(Remarked::Kinds, remarks);
                 for (index, presence) in presences.into_iter().enumerate() {
                     clarity = clarity.max(self.set_presence(index, presence, now));
                 }
@@ -102,9 +111,9 @@ impl Hub {
         let kind = &mut self.kinds[index];
         let was_missing = std::mem::take(&mut kind.is_missing);
         match presence {
-            Presence::Unknown { subject, failure } => {
+            Presence::Unknown { subject, reason } => {
                 self.set_unknown(index, Some(&subject));
-                self.standing.note_trouble(&subject, &failure.text(&subject), now);
+                self.standing.note_trouble(&subject, &reason, now);
                 Clarity::Unclear
             }
             Presence::Absent if kind.following.is_some() && !was_missing => {
@@ -116,17 +125,42 @@ impl Hub {
                 let kind = &mut self.kinds[index];
                 if let Some(following) = kind.following.take() {
                     kind.is_listed = false;
+                    kind.loss = Loss::Certain;
                     self.standing.note_success(&following.served.resource);
                     let missing = kind.mirror.clear();
                     missing.iter().for_each(|name| self.note_missing(index, name));
                 }
                 Clarity::Clear
             }
-            Presence::Served(served) => {
+            Presence::Served { served, is_paired } => {
                 self.set_unknown(index, None);
+                self.kinds[index].is_paired = is_paired;
                 self.set_served(index, served, now);
+                if self.kinds[index].loss == Loss::Asked {
+                    self.end_list(index);
+                }
                 Clarity::Clear
             }
+        }
+    }
+
+    /// What the list did not hold is gone.
+    pub(super) fn end_list(&mut self, index: usize) {
+        let kind = &mut self.kinds[index];
+        kind.loss = Loss::Certain;
+        let missing = kind.mirror.end_list();
+        missing.iter().for_each(|name| self.note_missing(index, name));
+    }
+
+    /// The list has ended; what it did not hold is gone, if that is beyond doubt.
+    pub(super) fn note_list_ended(&mut self, index: usize, now: Instant) {
+        let kind = &mut self.kinds[index];
+        kind.is_listed = true;
+        if kind.is_paired && kind.mirror.has_unseen() {
+            kind.loss = Loss::Doubtful;
+            self.schedule.discovery.hasten(now);
+        } else {
+            self.end_list(index);
         }
     }
 
@@ -139,6 +173,8 @@ impl Hub {
             self.standing.note_success(&following.served.resource);
         }
         kind.epoch += 1;
+        // What the earlier one held is gone when the list of this one has ended.
+        kind.loss = Loss::Certain;
         let speaker = (Subject::Kind(index), kind.epoch);
         self.standing.note_listing(&served.resource, now);
         self.kinds[index].following = Some(self.begin_following(speaker, served));

@@ -40,7 +40,7 @@ const WATCH_SILENCE: Duration = Duration::from_secs(100);
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How metadata is asked for where objects come one by one, and where they come as a list.
 const OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-const LIST_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+pub(super) const LIST_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// Objects in a page.
 const PAGE: u32 = 500;
 
