@@ -7,7 +7,7 @@
 //! What is withheld is lost when the agent starts anew. Therefore a namespace that is under deletion when it is first seen gets a stand-in that closes
 //! its pods, which is withheld like the rest.
 //!
-//! Pure: answers come from outside.
+//! Pure: answers come from outside, and so does the time before which a question is not to be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,7 @@ use ferrule_ruleset::{
     name::NamespaceName,
     resource::{Resource, ResourceKey},
 };
+use tokio::time::Instant;
 
 /// Whether a namespace is under deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +74,12 @@ impl Weight {
 enum Question {
     /// Nothing is to be asked until something happens.
     Idle,
-    /// It is to be asked.
-    Due,
+    /// It is to be asked, from then on.
+    Due(Instant),
     /// It has been asked.
     UnderWay,
-    /// It has been asked, and something happened since.
-    UnderWayAgain,
+    /// It has been asked, and something happened since that makes it worth while to ask again from then on.
+    UnderWayAgain(Instant),
     /// It is to be asked after a while.
     Later,
 }
@@ -105,26 +106,32 @@ pub struct Departures {
 }
 
 impl Departures {
-    /// The namespace is there. The event is a stand-in where policies of it may be gone unseen.
-    pub fn note_namespace(&mut self, name: &NamespaceName, uid: &str, life: Life) -> Option<Event> {
+    /// The namespace is there. The event is a stand-in where policies of it may be gone unseen. Questions that arise wait until this time.
+    pub fn note_namespace(
+        &mut self,
+        name: &NamespaceName,
+        uid: &str,
+        life: Life,
+        ask_at: Instant,
+    ) -> Option<Event> {
         let earlier = self.namespaces.insert(name.clone(), (uid.into(), life));
         let is_new = earlier.is_none_or(|(known, _)| *known != *uid);
         match life {
             Life::Active => {
                 if is_new {
-                    self.wake(name);
+                    self.wake(name, ask_at);
                 }
                 None
             }
             Life::Terminating => {
                 if let Some(withheld) = self.withheld.get_mut(name) {
                     withheld.question = match withheld.question {
-                        Question::Due | Question::Later if !is_new => Question::Idle,
+                        Question::Due(_) | Question::Later if !is_new => Question::Idle,
                         other @ (Question::Idle
-                        | Question::Due
+                        | Question::Due(_)
                         | Question::Later
                         | Question::UnderWay
-                        | Question::UnderWayAgain) => other,
+                        | Question::UnderWayAgain(_)) => other,
                     };
                 }
                 is_new.then(|| {
@@ -136,9 +143,9 @@ impl Departures {
     }
 
     /// The namespace is not there any more.
-    pub fn note_namespace_gone(&mut self, name: &NamespaceName) {
+    pub fn note_namespace_gone(&mut self, name: &NamespaceName, ask_at: Instant) {
         self.namespaces.remove(name);
-        self.wake(name);
+        self.wake(name, ask_at);
     }
 
     /// The object is there: an earlier deletion of it is void.
@@ -152,8 +159,9 @@ impl Departures {
         }
     }
 
-    /// The object is not there any more. Whether that is to be passed on now.
-    pub fn note_deleted(&mut self, key: &ResourceKey) -> bool {
+    /// The object is not there any more. Whether that is to be passed on now; if not, the question waits until this time, so that one answer can do for
+    /// many deletions.
+    pub fn note_deleted(&mut self, key: &ResourceKey, ask_at: Instant) -> bool {
         let (Some(namespace), _) = key.place() else { return true };
         let is_departing = matches!(self.namespaces.get(&namespace), Some((_, Life::Terminating)));
         match Weight::of(key) {
@@ -162,24 +170,40 @@ impl Departures {
             Weight::Little | Weight::Full => {
                 self.withhold(&namespace, key.clone());
                 if !is_departing {
-                    self.wake(&namespace);
+                    self.wake(&namespace, ask_at);
                 }
                 false
             }
         }
     }
 
-    /// A namespace to ask about now.
-    pub fn question(&mut self) -> Option<NamespaceName> {
-        let (name, withheld) =
-            self.withheld.iter_mut().find(|(_, withheld)| withheld.question == Question::Due)?;
-        withheld.question = Question::UnderWay;
-        withheld.keys.values_mut().for_each(|covered| *covered = Covered::Yes);
-        Some(name.clone())
+    /// The namespaces to ask about now.
+    pub fn questions(&mut self, now: Instant) -> Vec<NamespaceName> {
+        let mut due = Vec::new();
+        for (name, withheld) in &mut self.withheld {
+            if matches!(withheld.question, Question::Due(at) if at <= now) {
+                withheld.question = Question::UnderWay;
+                withheld.keys.values_mut().for_each(|covered| *covered = Covered::Yes);
+                due.push(name.clone());
+            }
+        }
+        due
     }
 
-    /// The answer about a namespace, and whether any of its pods is known. What is to be passed on now.
-    pub fn answer(&mut self, name: &NamespaceName, answer: Answer, has_pods: bool) -> Vec<ResourceKey> {
+    /// When there is a namespace to ask about.
+    pub fn alarm(&self) -> Option<Instant> {
+        let due = |withheld: &Withheld| if let Question::Due(at) = withheld.question { Some(at) } else { None };
+        self.withheld.values().filter_map(due).min()
+    }
+
+    /// The answer about a namespace, and whether any of its pods is known. What is to be passed on now. What came after the question waits until this time.
+    pub fn answer(
+        &mut self,
+        name: &NamespaceName,
+        answer: Answer,
+        has_pods: bool,
+        ask_at: Instant,
+    ) -> Vec<ResourceKey> {
         let is_departing = matches!(self.namespaces.get(name), Some((_, Life::Terminating)));
         let Some(withheld) = self.withheld.get_mut(name) else { return Vec::new() };
         let passed: Vec<ResourceKey> = match answer {
@@ -195,11 +219,11 @@ impl Departures {
             Answer::Failed => false,
         };
         withheld.question = match withheld.question {
-            Question::UnderWayAgain => Question::Due,
+            Question::UnderWayAgain(at) => Question::Due(at),
             _ if !is_answered => Question::Later,
             _ if is_departing => Question::Idle,
             // What came after the question.
-            Question::UnderWay | Question::Idle | Question::Due | Question::Later => Question::Due,
+            Question::UnderWay | Question::Idle | Question::Due(_) | Question::Later => Question::Due(ask_at),
         };
         if withheld.keys.is_empty() {
             self.withheld.remove(name);
@@ -207,11 +231,11 @@ impl Departures {
         passed
     }
 
-    /// A while has passed: what could not be answered is to be asked again.
-    pub fn ask_again(&mut self) {
+    /// A while has passed: what could not be answered is to be asked again, from then on.
+    pub fn ask_again(&mut self, at: Instant) {
         for withheld in self.withheld.values_mut() {
             if withheld.question == Question::Later {
-                withheld.question = Question::Due;
+                withheld.question = Question::Due(at);
             }
         }
     }
@@ -233,11 +257,13 @@ impl Departures {
     }
 
     /// Something happened that makes it worth while to ask.
-    fn wake(&mut self, namespace: &NamespaceName) {
+    fn wake(&mut self, namespace: &NamespaceName, ask_at: Instant) {
         if let Some(withheld) = self.withheld.get_mut(namespace) {
             withheld.question = match withheld.question {
-                Question::Idle | Question::Due | Question::Later => Question::Due,
-                Question::UnderWay | Question::UnderWayAgain => Question::UnderWayAgain,
+                Question::Idle | Question::Later => Question::Due(ask_at),
+                Question::UnderWay => Question::UnderWayAgain(ask_at),
+                // The first deletion does not wait for longer because of a further one.
+                due @ (Question::Due(_) | Question::UnderWayAgain(_)) => due,
             };
         }
     }

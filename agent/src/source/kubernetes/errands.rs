@@ -40,13 +40,14 @@ impl Hub {
         }
         if self.departures.has_unanswered() {
             if self.schedule.questions.begin(now) {
-                self.departures.ask_again();
+                let ask_at = self.ask_at();
+                self.departures.ask_again(ask_at);
                 self.schedule.questions.end(now + ASK_AGAIN);
             }
         } else {
             self.schedule.questions.set(now + ASK_AGAIN);
         }
-        self.ask_about_namespaces();
+        self.ask_about_namespaces(now);
     }
 
     pub(super) fn note_outcome(&mut self, outcome: Result<Outcome, JoinError>) {
@@ -54,7 +55,7 @@ impl Hub {
         match outcome {
             Ok(Outcome::Ended) => {}
             Ok(Outcome::Discovered(answer)) => self.note_discovery(answer, now),
-            Ok(Outcome::Answered(namespace, answer)) => self.note_namespace_answer(&namespace, answer),
+            Ok(Outcome::Answered(answers)) => self.note_namespace_answers(answers),
             Ok(Outcome::Connected(connection)) => self.note_connection(connection, now),
             Ok(Outcome::Probed(answer)) => {
                 self.schedule.probe.end(now + SILENCE);

@@ -101,7 +101,7 @@ pub(super) enum Outcome {
     /// A follower has ended, because it was told to.
     Ended,
     Discovered(Result<Discovery, Failure>),
-    Answered(NamespaceName, Result<Answer, Failure>),
+    Answered(Vec<(NamespaceName, Result<Answer, Failure>)>),
     Connected(Result<Connection, AccessError>),
     Probed(Result<(), Failure>),
     /// The version of what the server holds now.
@@ -123,7 +123,7 @@ pub struct Hub {
     pub(super) outbox: Outbox,
     pub(super) standing: Standing,
     pub(super) departures: Departures,
-    /// Questions about namespaces under way.
+    /// Rounds of questions about namespaces under way.
     pub(super) questions: usize,
     pub(super) schedule: Schedule,
     /// Chance.
@@ -187,7 +187,8 @@ impl Hub {
             let now = Instant::now();
             self.begin_errands(now);
             self.tell(now).await?;
-            let alarms = [self.schedule.alarm(), self.standing.alarm(now), self.outbox.alarm()];
+            let question = if self.may_ask() { self.departures.alarm() } else { None };
+            let alarms = [self.schedule.alarm(), self.standing.alarm(now), self.outbox.alarm(), question];
             let until = alarms.into_iter().flatten().min().unwrap_or(now + SILENCE);
             tokio::select! {
                 Some((speaker, news)) = self.inbox.recv() => self.take(speaker, news),

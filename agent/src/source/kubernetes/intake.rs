@@ -170,10 +170,11 @@ impl Hub {
     }
 
     fn note_deleted(&mut self, key: ResourceKey) {
+        let ask_at = self.ask_at();
         if let ResourceKey::Namespace(name) = &key {
-            self.departures.note_namespace_gone(name);
+            self.departures.note_namespace_gone(name, ask_at);
         }
-        if self.departures.note_deleted(&key) {
+        if self.departures.note_deleted(&key, ask_at) {
             self.pass_on_deletion(key);
         }
     }

@@ -54,6 +54,11 @@ impl Mirror {
         was_known
     }
 
+    /// How many objects are known.
+    pub fn len(&self) -> usize {
+        self.scopes.values().map(HashMap::len).sum()
+    }
+
     /// Whether an object of this namespace is known.
     pub fn has_any_in(&self, namespace: &NamespaceName) -> bool {
         self.scopes.contains_key(&Some(namespace.clone()))

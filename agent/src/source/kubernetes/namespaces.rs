@@ -1,5 +1,7 @@
 //! Namespaces under deletion, as far as the source has to see to them.
 
+use std::time::Duration;
+
 use ferrule_ruleset::{
     convert::Remark, event::Event, finding::Severity, name::NamespaceName, resource::ResourceKey,
 };
@@ -15,15 +17,21 @@ use super::{
     outbox::Remarked,
 };
 
-/// Questions about namespaces at the same time.
-const QUESTIONS: usize = 8;
+/// Rounds of questions about namespaces at the same time.
+const ROUNDS: usize = 4;
+/// A deletion is seen by every node at the same moment. Each waits for a time by chance, this long for each node of the cluster at most, so that all of
+/// them together ask at a rate that does not grow with the cluster; meanwhile questions gather, and what was deleted stays in force.
+const SHARE: Duration = Duration::from_millis(4);
+/// Nobody waits for longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// What is not followed while a question is not answered: whether policies that are gone may be let go.
 const DELETIONS: &str = "deletions of policies (get namespaces)";
 
 impl Hub {
     pub(super) fn note_namespace(&mut self, name: &NamespaceName, object: &Object) {
-        let life = inquiry::life(&object.tree);
-        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life) else {
+        let (life, ask_at) = (inquiry::life(&object.tree), self.ask_at());
+        let Some(Event::Upsert(stand_in)) = self.departures.note_namespace(name, &object.uid, life, ask_at)
+        else {
             return;
         };
         let remark = Remark {
@@ -39,25 +47,44 @@ impl Hub {
         self.outbox.push(Event::Upsert(stand_in));
     }
 
-    pub(super) fn ask_about_namespaces(&mut self) {
-        while self.questions < QUESTIONS
-            && let Some(namespace) = self.departures.question()
-        {
-            self.questions += 1;
-            let client = self.target.borrow().client.clone();
-            self.tasks.spawn(async move {
-                let answer = inquiry::ask(&client, &namespace).await;
-                Outcome::Answered(namespace, answer)
-            });
+    /// When a question that arises now is to be asked.
+    pub(super) fn ask_at(&mut self) -> Instant {
+        let nodes = self.kinds.iter().find(|kind| matches!(kind.example, Some(ResourceKey::Node(_))));
+        let nodes = u32::try_from(nodes.map_or(0, |kind| kind.mirror.len())).unwrap_or(u32::MAX);
+        let longest = SHARE.saturating_mul(nodes).min(LONGEST_WAIT);
+        let wait = self.pause.random(u32::try_from(longest.as_millis()).unwrap_or(u32::MAX));
+        Instant::now() + Duration::from_millis(wait.into())
+    }
+
+    /// Whether a further round of questions may begin.
+    pub(super) fn may_ask(&self) -> bool {
+        self.questions < ROUNDS
+    }
+
+    pub(super) fn ask_about_namespaces(&mut self, now: Instant) {
+        if !self.may_ask() {
+            return;
+        }
+        let namespaces = self.departures.questions(now);
+        if namespaces.is_empty() {
+            return;
+        }
+        self.questions += 1;
+        let client = self.target.borrow().client.clone();
+        self.tasks.spawn(async move {
+            let answers = inquiry::ask(&client, &namespaces).await;
+            Outcome::Answered(namespaces.into_iter().zip(answers).collect())
+        });
+    }
+
+    pub(super) fn note_namespace_answers(&mut self, answers: Vec<(NamespaceName, Result<Answer, Failure>)>) {
+        self.questions -= 1;
+        for (namespace, answer) in answers {
+            self.note_namespace_answer(&namespace, answer);
         }
     }
 
-    pub(super) fn note_namespace_answer(
-        &mut self,
-        namespace: &NamespaceName,
-        answer: Result<Answer, Failure>,
-    ) {
-        self.questions -= 1;
+    fn note_namespace_answer(&mut self, namespace: &NamespaceName, answer: Result<Answer, Failure>) {
         match &answer {
             Ok(_) => self.standing.note_success(DELETIONS),
             Err(failure) if failure.is_of_server() => {}
@@ -70,7 +97,8 @@ impl Hub {
         let has_pods = self.kinds.iter().any(|kind| {
             matches!(kind.example, Some(ResourceKey::Pod(_))) && kind.mirror.has_any_in(namespace)
         });
-        for key in self.departures.answer(namespace, answer, has_pods) {
+        let ask_at = self.ask_at();
+        for key in self.departures.answer(namespace, answer, has_pods, ask_at) {
             self.pass_on_deletion(key);
         }
     }

@@ -7,6 +7,11 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
+/// Times play no part where every question is due at once.
+fn now() -> Instant {
+    Instant::now()
+}
+
 const POLICIES: u8 = 3;
 const PODS: u8 = 2;
 
@@ -117,7 +122,7 @@ impl World {
                 }
             }
             Step::Ask | Step::AskInVain if self.answers.is_empty() => {
-                if self.departures.question().is_some() {
+                if !self.departures.questions(now()).is_empty() {
                     let answer = self.life.map_or(Answer::Gone, Answer::There);
                     let is_vain = matches!(step, Step::AskInVain);
                     self.answers.push_back(if is_vain { Answer::Failed } else { answer });
@@ -126,12 +131,12 @@ impl World {
             Step::HearAnswer => {
                 if let Some(answer) = self.answers.pop_front() {
                     let has_pods = !self.told_pods.is_empty();
-                    for key in self.departures.answer(&namespace(), answer, has_pods) {
+                    for key in self.departures.answer(&namespace(), answer, has_pods, now()) {
                         self.told.remove(&key);
                     }
                 }
             }
-            Step::AskAgain => self.departures.ask_again(),
+            Step::AskAgain => self.departures.ask_again(now()),
             Step::CreateNamespace
             | Step::DeleteNamespace
             | Step::Finalize
@@ -149,12 +154,12 @@ impl World {
     fn hear_namespaces(&mut self) {
         match self.namespaces.pop_front() {
             Some(NamespaceEvent::Present(uid, life)) => {
-                let event = self.departures.note_namespace(&namespace(), &uid.to_string(), life);
+                let event = self.departures.note_namespace(&namespace(), &uid.to_string(), life, now());
                 if let Some(Event::Upsert(resource)) = event {
                     self.told.insert(resource.key());
                 }
             }
-            Some(NamespaceEvent::Gone) => self.departures.note_namespace_gone(&namespace()),
+            Some(NamespaceEvent::Gone) => self.departures.note_namespace_gone(&namespace(), now()),
             None => {}
         }
     }
@@ -165,7 +170,7 @@ impl World {
                 self.departures.note_present(&policy(number));
                 self.told.insert(policy(number));
             }
-            Some((number, false)) if self.departures.note_deleted(&policy(number)) => {
+            Some((number, false)) if self.departures.note_deleted(&policy(number), now()) => {
                 self.told.remove(&policy(number));
             }
             Some((_, false)) | None => {}
@@ -247,66 +252,84 @@ proptest! {
 #[test]
 fn a_namespace_that_goes_while_it_is_watched_needs_no_stand_in_and_leaves_nothing() {
     let mut departures = Departures::default();
-    assert_eq!(departures.note_namespace(&namespace(), "1", Life::Active), None);
+    assert_eq!(departures.note_namespace(&namespace(), "1", Life::Active, now()), None);
     departures.note_present(&policy(0));
-    assert_eq!(departures.note_namespace(&namespace(), "1", Life::Terminating), None);
-    assert!(!departures.note_deleted(&policy(0)));
-    assert_eq!(departures.question(), None);
-    departures.note_namespace_gone(&namespace());
-    assert_eq!(departures.question(), Some(namespace()));
-    assert_eq!(departures.answer(&namespace(), Answer::Gone, true), []);
-    departures.ask_again();
-    assert_eq!(departures.question(), Some(namespace()));
-    assert_eq!(departures.answer(&namespace(), Answer::Gone, false), [policy(0)]);
+    assert_eq!(departures.note_namespace(&namespace(), "1", Life::Terminating, now()), None);
+    assert!(!departures.note_deleted(&policy(0), now()));
+    assert_eq!(departures.questions(now()), []);
+    departures.note_namespace_gone(&namespace(), now());
+    assert_eq!(departures.questions(now()), [namespace()]);
+    assert_eq!(departures.answer(&namespace(), Answer::Gone, true, now()), []);
+    departures.ask_again(now());
+    assert_eq!(departures.questions(now()), [namespace()]);
+    assert_eq!(departures.answer(&namespace(), Answer::Gone, false, now()), [policy(0)]);
     assert!(departures.is_empty());
 }
 
 #[test]
 fn a_deletion_in_an_active_namespace_waits_for_one_answer() {
     let mut departures = Departures::default();
-    departures.note_namespace(&namespace(), "1", Life::Active);
-    assert!(!departures.note_deleted(&policy(0)));
-    assert_eq!(departures.question(), Some(namespace()));
+    departures.note_namespace(&namespace(), "1", Life::Active, now());
+    assert!(!departures.note_deleted(&policy(0), now()));
+    assert_eq!(departures.questions(now()), [namespace()]);
     // What is deleted after the question is not covered by its answer.
-    assert!(!departures.note_deleted(&policy(1)));
-    assert_eq!(departures.question(), None);
-    assert_eq!(departures.answer(&namespace(), Answer::There(Life::Active), true), [policy(0)]);
-    assert_eq!(departures.question(), Some(namespace()));
-    assert_eq!(departures.answer(&namespace(), Answer::There(Life::Active), true), [policy(1)]);
+    assert!(!departures.note_deleted(&policy(1), now()));
+    assert_eq!(departures.questions(now()), []);
+    assert_eq!(departures.answer(&namespace(), Answer::There(Life::Active), true, now()), [policy(0)]);
+    assert_eq!(departures.questions(now()), [namespace()]);
+    assert_eq!(departures.answer(&namespace(), Answer::There(Life::Active), true, now()), [policy(1)]);
     assert!(departures.is_empty());
 }
 
 #[test]
 fn without_an_answer_everything_stays_withheld_and_is_asked_about_again() {
     let mut departures = Departures::default();
-    assert!(!departures.note_deleted(&policy(0)));
-    departures.question();
-    assert_eq!(departures.answer(&namespace(), Answer::Failed, false), []);
-    assert_eq!(departures.question(), None);
+    assert!(!departures.note_deleted(&policy(0), now()));
+    departures.questions(now());
+    assert_eq!(departures.answer(&namespace(), Answer::Failed, false, now()), []);
+    assert_eq!(departures.questions(now()), []);
     assert!(departures.has_unanswered());
-    departures.ask_again();
-    assert_eq!(departures.question(), Some(namespace()));
+    departures.ask_again(now());
+    assert_eq!(departures.questions(now()), [namespace()]);
 }
 
 #[test]
 fn a_namespace_first_seen_under_deletion_is_closed() {
     let mut departures = Departures::default();
-    let event = departures.note_namespace(&namespace(), "1", Life::Terminating);
+    let event = departures.note_namespace(&namespace(), "1", Life::Terminating, now());
     assert_eq!(event, Some(Event::Upsert(Resource::Policy(departing_namespace(&namespace())))));
-    assert_eq!(departures.note_namespace(&namespace(), "1", Life::Terminating), None);
-    departures.note_namespace_gone(&namespace());
-    departures.question();
+    assert_eq!(departures.note_namespace(&namespace(), "1", Life::Terminating, now()), None);
+    departures.note_namespace_gone(&namespace(), now());
+    departures.questions(now());
     let stand_in = ResourceKey::Policy(departing_namespace_key(&namespace()));
-    assert_eq!(departures.answer(&namespace(), Answer::Gone, false), [stand_in]);
+    assert_eq!(departures.answer(&namespace(), Answer::Gone, false, now()), [stand_in]);
 }
 
 #[test]
 fn pods_go_at_once_and_slices_only_wait_where_the_namespace_is_known_to_go() {
     let mut departures = Departures::default();
     let name = |name: &str| ferrule_ruleset::name::ObjectName::new("shop", name);
-    assert!(departures.note_deleted(&ResourceKey::Pod(name("web"))));
-    assert!(departures.note_deleted(&ResourceKey::EndpointSlice(name("web"))));
-    departures.note_namespace(&namespace(), "1", Life::Terminating);
-    assert!(departures.note_deleted(&ResourceKey::Pod(name("web"))));
-    assert!(!departures.note_deleted(&ResourceKey::EndpointSlice(name("web"))));
+    assert!(departures.note_deleted(&ResourceKey::Pod(name("web")), now()));
+    assert!(departures.note_deleted(&ResourceKey::EndpointSlice(name("web")), now()));
+    departures.note_namespace(&namespace(), "1", Life::Terminating, now());
+    assert!(departures.note_deleted(&ResourceKey::Pod(name("web")), now()));
+    assert!(!departures.note_deleted(&ResourceKey::EndpointSlice(name("web")), now()));
+}
+
+#[test]
+fn one_question_does_for_the_deletions_of_a_while_and_waits_no_longer_for_later_ones() {
+    let mut departures = Departures::default();
+    let (begin, second) = (now(), std::time::Duration::from_secs(1));
+    departures.note_namespace(&namespace(), "1", Life::Active, begin);
+    assert!(!departures.note_deleted(&policy(0), begin + 2 * second));
+    assert!(!departures.note_deleted(&policy(1), begin + 3 * second));
+    assert!(!departures.note_deleted(&policy(2), begin + second));
+    assert_eq!((departures.questions(begin + second), departures.alarm()), (vec![], Some(begin + 2 * second)));
+    assert_eq!(departures.questions(begin + 2 * second), [namespace()]);
+    // What comes while it is asked waits in turn.
+    assert!(!departures.note_deleted(&policy(3), begin + 5 * second));
+    let passed = departures.answer(&namespace(), Answer::There(Life::Active), true, begin + 3 * second);
+    assert_eq!(passed, [policy(0), policy(1), policy(2)]);
+    assert_eq!((departures.questions(begin + 4 * second), departures.alarm()), (vec![], Some(begin + 5 * second)));
+    assert_eq!(departures.questions(begin + 5 * second), [namespace()]);
 }
