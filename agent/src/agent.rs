@@ -35,7 +35,7 @@ pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 pub use rollback::{Cut, Remedy, Rollback, Sighting};
-pub use startup::{Guard, StartupProtection};
+pub use startup::{Boot, Guard, StartupProtection};
 
 use crate::{
     allocator,

@@ -46,8 +46,9 @@ impl<D: Dataplane> Reconciler<D> {
             return None;
         }
         (*endpoints, *links) = (self.policy.endpoints.clone(), self.links.clone());
-        let is_unplaced =
-            |endpoint: &&Arc<Endpoint>| !endpoint.addresses.is_empty() && !links.contains(&endpoint.interface);
+        let is_unplaced = |endpoint: &&Arc<Endpoint>| {
+            !endpoint.addresses.is_empty() && !links.contains(&endpoint.interface)
+        };
         let stray = |endpoint: &Arc<Endpoint>| {
             let stray = Stray { addresses: endpoint.addresses.clone(), expected: endpoint.interface.clone() };
             (endpoint.pod.clone(), stray)

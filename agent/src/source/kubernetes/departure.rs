@@ -192,7 +192,8 @@ impl Departures {
 
     /// When there is a namespace to ask about.
     pub fn alarm(&self) -> Option<Instant> {
-        let due = |withheld: &Withheld| if let Question::Due(at) = withheld.question { Some(at) } else { None };
+        let due =
+            |withheld: &Withheld| if let Question::Due(at) = withheld.question { Some(at) } else { None };
         self.withheld.values().filter_map(due).min()
     }
 

@@ -324,12 +324,18 @@ fn one_question_does_for_the_deletions_of_a_while_and_waits_no_longer_for_later_
     assert!(!departures.note_deleted(&policy(0), begin + 2 * second));
     assert!(!departures.note_deleted(&policy(1), begin + 3 * second));
     assert!(!departures.note_deleted(&policy(2), begin + second));
-    assert_eq!((departures.questions(begin + second), departures.alarm()), (vec![], Some(begin + 2 * second)));
+    assert_eq!(
+        (departures.questions(begin + second), departures.alarm()),
+        (vec![], Some(begin + 2 * second))
+    );
     assert_eq!(departures.questions(begin + 2 * second), [namespace()]);
     // What comes while it is asked waits in turn.
     assert!(!departures.note_deleted(&policy(3), begin + 5 * second));
     let passed = departures.answer(&namespace(), Answer::There(Life::Active), true, begin + 3 * second);
     assert_eq!(passed, [policy(0), policy(1), policy(2)]);
-    assert_eq!((departures.questions(begin + 4 * second), departures.alarm()), (vec![], Some(begin + 5 * second)));
+    assert_eq!(
+        (departures.questions(begin + 4 * second), departures.alarm()),
+        (vec![], Some(begin + 5 * second))
+    );
     assert_eq!(departures.questions(begin + 5 * second), [namespace()]);
 }

@@ -171,9 +171,10 @@ fn migration(target: &str, has_begun: bool) -> Reply {
         path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") && is_watch => {
             Reply::open(&[policy("default.deny"), policy("last"), bookmark(9, true)])
         }
-        path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") => {
-            Reply::new(200, r#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default.deny"}}]}"#)
-        }
+        path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") => Reply::new(
+            200,
+            r#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default.deny"}}]}"#,
+        ),
         path if path.strip_prefix(WRITTEN) == Some("/globalnetworkpolicies") => match (has_begun, is_list) {
             (false, true) => Reply::lines(&[policy("deny"), bookmark(7, true)]),
             (false, false) => Reply::lines(&[]),
