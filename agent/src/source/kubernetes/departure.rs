@@ -4,10 +4,13 @@
 //! deletion was heard of, says that the namespace is not under deletion, or is gone and none of its pods is known any more. Kinds are watched apart from
 //! each other, so that no order of what they say proves either.
 //!
-//! What is withheld is lost when the agent starts anew. Therefore a namespace that is under deletion when it is first seen gets a stand-in that closes
-//! its pods, which is withheld like the rest.
+//! What is withheld is lost when the agent starts anew, and what was deleted while nobody watched is in no list. Therefore a namespace gets a stand-in
+//! that closes its pods, which is withheld like the rest, if it is under deletion when it is first seen, or if nobody has said that it was not when all
+//! was known that restricts its pods (see [`Survey`]).
 //!
 //! Pure: answers come from outside, and so does the time before which a question is not to be asked.
+
+mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +21,8 @@ use ferrule_ruleset::{
     resource::{Resource, ResourceKey},
 };
 use tokio::time::Instant;
+
+pub use survey::Survey;
 
 /// Whether a namespace is under deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +106,8 @@ enum Covered {
 /// Namespaces and what is withheld in them.
 #[derive(Debug, Default)]
 pub struct Departures {
+    /// Whether everything is known that restricts pods.
+    pub survey: Survey,
     namespaces: BTreeMap<NamespaceName, (Box<str>, Life)>,
     withheld: BTreeMap<NamespaceName, Withheld>,
 }
@@ -115,7 +122,7 @@ impl Departures {
         ask_at: Instant,
     ) -> Option<Event> {
         let earlier = self.namespaces.insert(name.clone(), (uid.into(), life));
-        let is_new = earlier.is_none_or(|(known, _)| *known != *uid);
+        let is_new = earlier.as_ref().is_none_or(|(known, _)| **known != *uid);
         match life {
             Life::Active => {
                 if is_new {
@@ -134,12 +141,30 @@ impl Departures {
                         | Question::UnderWayAgain(_)) => other,
                     };
                 }
-                is_new.then(|| {
-                    self.withhold(name, ResourceKey::Policy(departing_namespace_key(name)));
-                    Event::Upsert(Resource::Policy(departing_namespace(name)))
-                })
+                let was_active = matches!(earlier, Some((_, Life::Active)));
+                let is_doubtful = is_new || was_active && !self.survey.is_complete();
+                is_doubtful.then(|| self.close(name))
             }
         }
+    }
+
+    /// The survey of this number has found these namespaces under deletion, and no others. The events are their stand-ins.
+    pub fn note_survey(
+        &mut self,
+        number: u64,
+        terminating: Vec<NamespaceName>,
+        ask_at: Instant,
+    ) -> Vec<(NamespaceName, Event)> {
+        if !self.survey.end(number) {
+            return Vec::new();
+        }
+        let close = |name: NamespaceName| {
+            let stand_in = self.close(&name);
+            // The watch may have said already that it is gone.
+            self.wake(&name, ask_at);
+            (name, stand_in)
+        };
+        terminating.into_iter().map(close).collect()
     }
 
     /// The namespace is not there any more.
@@ -192,7 +217,8 @@ impl Departures {
 
     /// When there is a namespace to ask about.
     pub fn alarm(&self) -> Option<Instant> {
-        let due = |withheld: &Withheld| if let Question::Due(at) = withheld.question { Some(at) } else { None };
+        let due =
+            |withheld: &Withheld| if let Question::Due(at) = withheld.question { Some(at) } else { None };
         self.withheld.values().filter_map(due).min()
     }
 
@@ -249,6 +275,12 @@ impl Departures {
     #[cfg(test)]
     fn is_empty(&self) -> bool {
         self.withheld.is_empty()
+    }
+
+    /// Closes the pods of a namespace until it is gone or there anew.
+    fn close(&mut self, namespace: &NamespaceName) -> Event {
+        self.withhold(namespace, ResourceKey::Policy(departing_namespace_key(namespace)));
+        Event::Upsert(Resource::Policy(departing_namespace(namespace)))
     }
 
     fn withhold(&mut self, namespace: &NamespaceName, key: ResourceKey) {

@@ -21,7 +21,7 @@ const SPREAD: u32 = 3000;
 /// How long it may take to answer that.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an unanswered question about a namespace is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Hub {
     /// Starts what is due.
@@ -47,6 +47,7 @@ impl Hub {
         } else {
             self.schedule.questions.set(now + ASK_AGAIN);
         }
+        self.begin_survey();
         self.ask_about_namespaces(now);
     }
 
@@ -56,6 +57,7 @@ impl Hub {
             Ok(Outcome::Ended) => {}
             Ok(Outcome::Discovered(answer)) => self.note_discovery(answer, now),
             Ok(Outcome::Answered(answers)) => self.note_namespace_answers(answers),
+            Ok(Outcome::Surveyed(number, answer)) => self.note_survey(number, answer),
             Ok(Outcome::Connected(connection)) => self.note_connection(connection, now),
             Ok(Outcome::Probed(answer)) => {
                 self.schedule.probe.end(now + SILENCE);

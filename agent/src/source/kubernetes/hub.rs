@@ -102,6 +102,8 @@ pub(super) enum Outcome {
     Ended,
     Discovered(Result<Discovery, Failure>),
     Answered(Vec<(NamespaceName, Result<Answer, Failure>)>),
+    /// Which namespaces are under deletion, to the survey of this number.
+    Surveyed(u64, Result<Vec<NamespaceName>, Failure>),
     Connected(Result<Connection, AccessError>),
     Probed(Result<(), Failure>),
     /// The version of what the server holds now.
@@ -209,7 +211,8 @@ impl Hub {
             self.outbox.send(Report::Obstacles(obstacles)).await?;
         }
         let is_settled = |kind: &Kind| kind.unknown.is_none() && (kind.following.is_none() || kind.is_listed);
-        if !self.is_in_sync && self.is_discovered && self.kinds.iter().all(is_settled) {
+        let is_complete = self.is_discovered && self.departures.survey.is_complete();
+        if !self.is_in_sync && is_complete && self.kinds.iter().all(is_settled) {
             self.is_in_sync = true;
             self.outbox.send(Report::InSync).await?;
         }

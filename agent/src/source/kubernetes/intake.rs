@@ -61,6 +61,7 @@ impl Hub {
             News::ListBegan => {
                 self.kinds[index].loss = Loss::Certain;
                 self.kinds[index].mirror.begin_list();
+                self.note_unlisted(index);
             }
             News::Present(object) => {
                 self.present(index, &object);

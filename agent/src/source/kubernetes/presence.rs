@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
+    departure::Survey,
     discovery::{self, Discovery, Presence, Served},
     failure::Failure,
     hub::{Following, Hub, Kind, Loss, Outcome, Speaker, Subject},
@@ -126,6 +127,7 @@ impl Hub {
                 if let Some(following) = kind.following.take() {
                     kind.is_listed = false;
                     kind.loss = Loss::Certain;
+                    self.departures.survey.note_absent(index);
                     self.standing.note_success(&following.served.resource);
                     let missing = kind.mirror.clear();
                     missing.iter().for_each(|name| self.note_missing(index, name));
@@ -162,6 +164,16 @@ impl Hub {
         } else {
             self.end_list(index);
         }
+        if Survey::concerns(&self.kinds[index].followed) {
+            self.departures.survey.note_listed(index);
+        }
+    }
+
+    /// What there is of a kind is to be listed, or being listed.
+    pub(super) fn note_unlisted(&mut self, index: usize) {
+        if Survey::concerns(&self.kinds[index].followed) {
+            self.departures.survey.note_unlisted(index);
+        }
     }
 
     fn set_served(&mut self, index: usize, served: Served, now: Instant) {
@@ -178,6 +190,7 @@ impl Hub {
         let speaker = (Subject::Kind(index), kind.epoch);
         self.standing.note_listing(&served.resource, now);
         self.kinds[index].following = Some(self.begin_following(speaker, served));
+        self.note_unlisted(index);
     }
 
     /// Which part of the server does not say whether the kind is served. An obstacle stays as long as it is one for any kind.

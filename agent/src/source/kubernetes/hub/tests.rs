@@ -48,6 +48,9 @@ fn cluster(target: &str, calico: &Reply) -> Reply {
             Reply::new(200, resources("networking.k8s.io/v1", &[("NetworkPolicy", "networkpolicies")]))
         }
         "/apis/projectcalico.org/v3" => calico.clone(),
+        "/api/v1/namespaces" if !target.contains("watch=") => {
+            Reply::new(200, r#"{"metadata":{"resourceVersion":"7"},"items":[]}"#)
+        }
         "/api/v1/namespaces" => Reply::open(&[format!("{namespace}\n"), bookmark(7, true)]),
         "/api/v1/pods" | "/apis/networking.k8s.io/v1/networkpolicies" => Reply::open(&[bookmark(7, true)]),
         _ => Reply::new(404, "404 page not found"),
@@ -171,9 +174,10 @@ fn migration(target: &str, has_begun: bool) -> Reply {
         path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") && is_watch => {
             Reply::open(&[policy("default.deny"), policy("last"), bookmark(9, true)])
         }
-        path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") => {
-            Reply::new(200, r#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default.deny"}}]}"#)
-        }
+        path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") => Reply::new(
+            200,
+            r#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default.deny"}}]}"#,
+        ),
         path if path.strip_prefix(WRITTEN) == Some("/globalnetworkpolicies") => match (has_begun, is_list) {
             (false, true) => Reply::lines(&[policy("deny"), bookmark(7, true)]),
             (false, false) => Reply::lines(&[]),
