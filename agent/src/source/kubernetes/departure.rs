@@ -12,7 +12,7 @@
 
 mod survey;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ferrule_ruleset::{
     convert::{departing_namespace, departing_namespace_key},
@@ -81,10 +81,10 @@ enum Question {
     Idle,
     /// It is to be asked, from then on.
     Due(Instant),
-    /// It has been asked.
-    UnderWay,
-    /// It has been asked, and something happened since that makes it worth while to ask again from then on.
-    UnderWayAgain(Instant),
+    /// It has been asked in the round of this number.
+    UnderWay(u64),
+    /// It has been asked in the round of this number, and something happened since that makes it worth while to ask again from then on.
+    UnderWayAgain(u64, Instant),
     /// It is to be asked after a while.
     Later,
 }
@@ -92,15 +92,18 @@ enum Question {
 /// Deletions in a namespace that are not passed on.
 #[derive(Clone, Debug)]
 struct Withheld {
-    /// Those that are covered by the question under way, and those that came after it.
-    keys: BTreeMap<ResourceKey, Covered>,
+    /// Each with the number of the last round of questions that had begun before it: only later ones cover it.
+    keys: BTreeMap<ResourceKey, u64>,
     question: Question,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Covered {
-    Yes,
-    No,
+/// Questions that are asked together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// Tells it from others: answers may come in another order than they were asked for.
+    pub number: u64,
+    /// The namespaces to ask about.
+    pub namespaces: Vec<NamespaceName>,
 }
 
 /// Namespaces and what is withheld in them.
@@ -110,6 +113,8 @@ pub struct Departures {
     pub survey: Survey,
     namespaces: BTreeMap<NamespaceName, (Box<str>, Life)>,
     withheld: BTreeMap<NamespaceName, Withheld>,
+    /// Rounds of questions that have begun.
+    rounds: u64,
 }
 
 impl Departures {
@@ -137,8 +142,8 @@ impl Departures {
                         other @ (Question::Idle
                         | Question::Due(_)
                         | Question::Later
-                        | Question::UnderWay
-                        | Question::UnderWayAgain(_)) => other,
+                        | Question::UnderWay(_)
+                        | Question::UnderWayAgain(..)) => other,
                     };
                 }
                 let was_active = matches!(earlier, Some((_, Life::Active)));
@@ -202,17 +207,21 @@ impl Departures {
         }
     }
 
-    /// The namespaces to ask about now.
-    pub fn questions(&mut self, now: Instant) -> Vec<NamespaceName> {
-        let mut due = Vec::new();
+    /// Begins a round of questions, if there are any to be asked now.
+    pub fn begin_round(&mut self, now: Instant) -> Option<Round> {
+        let number = self.rounds + 1;
+        let mut namespaces = Vec::new();
         for (name, withheld) in &mut self.withheld {
             if matches!(withheld.question, Question::Due(at) if at <= now) {
-                withheld.question = Question::UnderWay;
-                withheld.keys.values_mut().for_each(|covered| *covered = Covered::Yes);
-                due.push(name.clone());
+                withheld.question = Question::UnderWay(number);
+                namespaces.push(name.clone());
             }
         }
-        due
+        if namespaces.is_empty() {
+            return None;
+        }
+        self.rounds = number;
+        Some(Round { number, namespaces })
     }
 
     /// When there is a namespace to ask about.
@@ -222,10 +231,12 @@ impl Departures {
         self.withheld.values().filter_map(due).min()
     }
 
-    /// The answer about a namespace, and whether any of its pods is known. What is to be passed on now. What came after the question waits until this time.
+    /// The answer about a namespace in the round of this number, and whether any of its pods is known. What is to be passed on now. What came after the
+    /// question waits until this time.
     pub fn answer(
         &mut self,
         name: &NamespaceName,
+        number: u64,
         answer: Answer,
         has_pods: bool,
         ask_at: Instant,
@@ -233,8 +244,8 @@ impl Departures {
         let is_departing = matches!(self.namespaces.get(name), Some((_, Life::Terminating)));
         let Some(withheld) = self.withheld.get_mut(name) else { return Vec::new() };
         let passed: Vec<ResourceKey> = match answer {
-            Answer::There(Life::Active) => withheld.take_covered(),
-            Answer::Gone if !has_pods => withheld.take_covered(),
+            Answer::There(Life::Active) => withheld.take_covered(number),
+            Answer::Gone if !has_pods => withheld.take_covered(number),
             Answer::There(Life::Terminating) | Answer::Gone | Answer::Failed => Vec::new(),
         };
         let is_answered = match answer {
@@ -245,11 +256,23 @@ impl Departures {
             Answer::Failed => false,
         };
         withheld.question = match withheld.question {
-            Question::UnderWayAgain(at) => Question::Due(at),
-            _ if !is_answered => Question::Later,
-            _ if is_departing => Question::Idle,
-            // What came after the question.
-            Question::UnderWay | Question::Idle | Question::Due(_) | Question::Later => Question::Due(ask_at),
+            Question::UnderWayAgain(asked, at) if asked == number => Question::Due(at),
+            Question::UnderWay(asked) if asked == number => {
+                if !is_answered {
+                    Question::Later
+                } else if is_departing {
+                    Question::Idle
+                } else {
+                    // What came after the question.
+                    Question::Due(ask_at)
+                }
+            }
+            // It was asked about what has been void since.
+            other @ (Question::Idle
+            | Question::Due(_)
+            | Question::UnderWay(_)
+            | Question::UnderWayAgain(..)
+            | Question::Later) => other,
         };
         if withheld.keys.is_empty() {
             self.withheld.remove(name);
@@ -285,7 +308,7 @@ impl Departures {
 
     fn withhold(&mut self, namespace: &NamespaceName, key: ResourceKey) {
         let nothing = || Withheld { keys: BTreeMap::new(), question: Question::Idle };
-        self.withheld.entry(namespace.clone()).or_insert_with(nothing).keys.insert(key, Covered::No);
+        self.withheld.entry(namespace.clone()).or_insert_with(nothing).keys.insert(key, self.rounds);
     }
 
     /// Something happened that makes it worth while to ask.
@@ -293,24 +316,22 @@ impl Departures {
         if let Some(withheld) = self.withheld.get_mut(namespace) {
             withheld.question = match withheld.question {
                 Question::Idle | Question::Later => Question::Due(ask_at),
-                Question::UnderWay => Question::UnderWayAgain(ask_at),
+                Question::UnderWay(number) => Question::UnderWayAgain(number, ask_at),
                 // The first deletion does not wait for longer because of a further one.
-                due @ (Question::Due(_) | Question::UnderWayAgain(_)) => due,
+                due @ (Question::Due(_) | Question::UnderWayAgain(..)) => due,
             };
         }
     }
 }
 
 impl Withheld {
-    fn take_covered(&mut self) -> Vec<ResourceKey> {
-        let covered: BTreeSet<ResourceKey> = self
-            .keys
-            .iter()
-            .filter(|(_, covered)| **covered == Covered::Yes)
-            .map(|(key, _)| key.clone())
-            .collect();
-        self.keys.retain(|key, _| !covered.contains(key));
-        covered.into_iter().collect()
+    /// What was withheld before the round of this number began.
+    fn take_covered(&mut self, number: u64) -> Vec<ResourceKey> {
+        let is_covered = |since: &u64| *since < number;
+        let covered: Vec<ResourceKey> =
+            self.keys.iter().filter(|(_, since)| is_covered(since)).map(|(key, _)| key.clone()).collect();
+        self.keys.retain(|_, since| !is_covered(since));
+        covered
     }
 }
 

@@ -56,7 +56,7 @@ impl Hub {
         match outcome {
             Ok(Outcome::Ended) => {}
             Ok(Outcome::Discovered(answer)) => self.note_discovery(answer, now),
-            Ok(Outcome::Answered(answers)) => self.note_namespace_answers(answers),
+            Ok(Outcome::Answered(number, answers)) => self.note_namespace_answers(number, answers),
             Ok(Outcome::Surveyed(number, answer)) => self.note_survey(number, answer),
             Ok(Outcome::Connected(connection)) => self.note_connection(connection, now),
             Ok(Outcome::Probed(answer)) => {

@@ -101,7 +101,8 @@ pub(super) enum Outcome {
     /// A follower has ended, because it was told to.
     Ended,
     Discovered(Result<Discovery, Failure>),
-    Answered(Vec<(NamespaceName, Result<Answer, Failure>)>),
+    /// About namespaces, in the round of this number.
+    Answered(u64, Vec<(NamespaceName, Result<Answer, Failure>)>),
     /// Which namespaces are under deletion, to the survey of this number.
     Surveyed(u64, Result<Vec<NamespaceName>, Failure>),
     Connected(Result<Connection, AccessError>),

@@ -9,7 +9,7 @@ use ferrule_ruleset::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    departure::Answer,
+    departure::{Answer, Round},
     errands::ASK_AGAIN,
     failure::Failure,
     hub::{Hub, Outcome},
@@ -107,26 +107,32 @@ impl Hub {
         if !self.may_ask() {
             return;
         }
-        let namespaces = self.departures.questions(now);
-        if namespaces.is_empty() {
-            return;
-        }
+        let Some(Round { number, namespaces }) = self.departures.begin_round(now) else { return };
         self.questions += 1;
         let client = self.target.borrow().client.clone();
         self.tasks.spawn(async move {
             let answers = inquiry::ask(&client, &namespaces).await;
-            Outcome::Answered(namespaces.into_iter().zip(answers).collect())
+            Outcome::Answered(number, namespaces.into_iter().zip(answers).collect())
         });
     }
 
-    pub(super) fn note_namespace_answers(&mut self, answers: Vec<(NamespaceName, Result<Answer, Failure>)>) {
+    pub(super) fn note_namespace_answers(
+        &mut self,
+        number: u64,
+        answers: Vec<(NamespaceName, Result<Answer, Failure>)>,
+    ) {
         self.questions -= 1;
         for (namespace, answer) in answers {
-            self.note_namespace_answer(&namespace, answer);
+            self.note_namespace_answer(&namespace, number, answer);
         }
     }
 
-    fn note_namespace_answer(&mut self, namespace: &NamespaceName, answer: Result<Answer, Failure>) {
+    fn note_namespace_answer(
+        &mut self,
+        namespace: &NamespaceName,
+        number: u64,
+        answer: Result<Answer, Failure>,
+    ) {
         match &answer {
             Ok(_) => self.standing.note_success(DELETIONS),
             Err(failure) if failure.is_of_server() => {}
@@ -140,7 +146,7 @@ impl Hub {
             matches!(kind.example, Some(ResourceKey::Pod(_))) && kind.mirror.has_any_in(namespace)
         });
         let ask_at = self.ask_at();
-        for key in self.departures.answer(namespace, answer, has_pods, ask_at) {
+        for key in self.departures.answer(namespace, number, answer, has_pods, ask_at) {
             self.pass_on_deletion(key);
         }
     }

@@ -1,6 +1,6 @@
 //! A namespace in an API server, its lists and streams of events delivered in any interleaving, and what the loop has been told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use ferrule_ruleset::policy::{PolicyKey, PolicyKind};
 
@@ -38,7 +38,8 @@ pub enum Step {
     /// The agent asks; the server answers at once, and the answer arrives later.
     Ask,
     AskInVain,
-    HearAnswer,
+    /// One of those that are on their way, in any order.
+    HearAnswer(u8),
     AskAgain,
     Survey,
     HearSurvey,
@@ -72,7 +73,7 @@ pub struct World {
     namespaces: VecDeque<NamespaceNews>,
     policy_events: VecDeque<PolicyNews>,
     pod_events: VecDeque<(u8, bool)>,
-    answers: VecDeque<Answer>,
+    answers: Vec<(u64, Answer)>,
     surveys: VecDeque<(u64, Vec<NamespaceName>)>,
     pub departures: Departures,
     are_namespaces_listed: bool,
@@ -136,18 +137,18 @@ impl World {
                     }
                 }
             }
-            Step::Ask | Step::AskInVain if self.answers.is_empty() => {
-                if !self.departures.questions(now()).is_empty() {
+            Step::Ask | Step::AskInVain => {
+                if let Some(round) = self.departures.begin_round(now()) {
                     let answer = self.life.map_or(Answer::Gone, Answer::There);
                     let is_vain = matches!(step, Step::AskInVain);
-                    self.answers.push_back(if is_vain { Answer::Failed } else { answer });
+                    self.answers.push((round.number, if is_vain { Answer::Failed } else { answer }));
                 }
             }
-            Step::Ask | Step::AskInVain => {}
-            Step::HearAnswer => {
-                if let Some(answer) = self.answers.pop_front() {
+            Step::HearAnswer(index) => {
+                if !self.answers.is_empty() {
+                    let (number, answer) = self.answers.remove(usize::from(index) % self.answers.len());
                     let has_pods = !self.told_pods.is_empty();
-                    for key in self.departures.answer(&namespace(), answer, has_pods, now()) {
+                    for key in self.departures.answer(&namespace(), number, answer, has_pods, now()) {
                         self.told.remove(&key);
                     }
                 }
@@ -344,7 +345,8 @@ impl World {
         for _ in 0..8 {
             let steps = [Step::HearSurvey, Step::Survey, Step::HearSurvey];
             steps.into_iter().for_each(|step| self.step(step));
-            let steps = [Step::HearAnswer, Step::AskAgain, Step::Ask, Step::HearAnswer];
+            (0..self.answers.len()).for_each(|_| self.step(Step::HearAnswer(0)));
+            let steps = [Step::AskAgain, Step::Ask, Step::HearAnswer(0)];
             steps.into_iter().for_each(|step| self.step(step));
         }
     }
