@@ -320,7 +320,9 @@ impl World {
             return None;
         }
         // A policy that was made while nobody listened is late as any other is, until somebody could know.
-        let is_late = !self.are_policies_watched || !self.departures.survey.is_complete();
+        let is_of_list = |news: &PolicyNews| matches!(news, PolicyNews::ListBegan | PolicyNews::ListEnded(_));
+        let is_listing = !self.are_policies_watched || self.policy_events.iter().any(is_of_list);
+        let is_late = is_listing || !self.departures.survey.is_complete();
         let is_under_way = |number: &u8| {
             self.policy_events.iter().any(|news| match news {
                 PolicyNews::Present(present) => present == number,
