@@ -5,6 +5,12 @@ use std::fmt;
 use ferrule_ruleset::manifest::{node::Node, pruned::Keep};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+/// What is read of a bookmark.
+const BOOKMARK: Keep = Keep::Fields(&[(
+    "metadata",
+    Keep::Fields(&[("resourceVersion", Keep::All), ("annotations", Keep::Domains(&["k8s.io"]))]),
+)]);
+
 /// Reads the type of a watch event and its object.
 pub(super) struct LineSeed(pub Keep);
 
@@ -29,8 +35,12 @@ impl<'de> Visitor<'de> for LineSeed {
             match name {
                 "type" => kind = Some(entries.next_value::<&str>()?.into()),
                 "object" => {
-                    // The type comes first from every server. An error is a status, whatever is watched.
-                    let keep = if kind.as_deref() == Some("ERROR") { Keep::All } else { self.0 };
+                    // The type comes first from every server. An error is a status, and a bookmark has a form of its own, whatever is watched.
+                    let keep = match kind.as_deref() {
+                        Some("ERROR") => Keep::All,
+                        Some("BOOKMARK") => BOOKMARK,
+                        _ => self.0,
+                    };
                     object = Some(entries.next_value_seed(keep)?);
                 }
                 _ => drop(entries.next_value::<IgnoredAny>()?),

@@ -4,20 +4,29 @@ use ferrule_ruleset::manifest::pruned::Keep;
 use tokio::time::timeout;
 
 use super::{
+    super::discovery::definitions,
     super::fake::{Fake, Reply, added, bookmark, line, object, status},
     *,
 };
 
 /// Follows pods of a server and tells the first so many things it hears.
 async fn heard(fake: &Fake, count: usize) -> Vec<String> {
-    let served = Served {
+    heard_of(pods(), fake, count).await
+}
+
+fn pods() -> Served {
+    Served {
         api_version: "v1",
         kind: "Pod",
         resource: "pods".to_owned(),
         path: "/api/v1/pods".to_owned(),
         keep: Keep::All,
         form: Form::Whole,
-    };
+    }
+}
+
+/// The same of any kind.
+async fn heard_of(served: Served, fake: &Fake, count: usize) -> Vec<String> {
     let (outbox, mut inbox) = mpsc::channel(64);
     let (_keep, client) = watch::channel(Target { client: fake.client(), generation: 0 });
     let follower = tokio::spawn(follow((), served, client, outbox));
@@ -40,6 +49,15 @@ async fn heard(fake: &Fake, count: usize) -> Vec<String> {
     }
     follower.abort();
     heard
+}
+
+#[tokio::test]
+async fn definitions_are_listed_as_pods_are() {
+    let lines = [added("networksets.projectcalico.org", 3), bookmark(7, true), added("tiers.other.org", 8)];
+    let fake = Fake::script(vec![Reply::open(&lines)]).await;
+    let heard = heard_of(definitions(), &fake, 3).await;
+    assert_eq!(heard, ["list", "+networksets.projectcalico.org", "end"]);
+    assert_eq!(fake.requests().len(), 1);
 }
 
 fn version_of(request: &str) -> &str {
