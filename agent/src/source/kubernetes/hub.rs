@@ -63,7 +63,7 @@ pub(super) struct Kind {
     pub is_listed: bool,
     /// What of the API server does not say whether it is served.
     pub unknown: Option<String>,
-    /// The server has said once that it is gone.
+    /// Its collection was not found when it was asked for last.
     pub is_missing: bool,
     /// Another group serves it too.
     pub is_paired: bool,
@@ -81,6 +81,13 @@ pub(super) enum Loss {
     Doubtful,
     /// It has been asked.
     Asked,
+}
+
+impl Kind {
+    /// Whether it is followed in another API than this.
+    pub fn is_elsewhere(&self, served: &Served) -> bool {
+        self.following.as_ref().is_some_and(|following| following.served.api_version != served.api_version)
+    }
 }
 
 /// A task that follows something, as long as this is kept.

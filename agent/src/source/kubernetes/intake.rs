@@ -56,6 +56,7 @@ impl Hub {
     }
 
     fn take_of_kind(&mut self, index: usize, news: News, now: Instant) {
+        self.kinds[index].is_missing = matches!(&news, News::Failed(failure) if failure.is_not_found());
         match news {
             News::Failed(failure) => return self.note_failure(index, &failure, now),
             News::ListBegan => {

@@ -1,6 +1,8 @@
 //! Kinds come and go.
 //!
-//! A kind that was followed is gone only when the server has said so twice: its objects go with it, and what they denied. Of a kind that two groups serve,
+//! A kind that was followed is gone, and with it its objects and what they denied, only when discovery does not name it and its own collection was not
+//! found when it was asked for last. A server that is starting leaves groups out of discovery, and where there are several any of them may answer; but
+//! for paths that it does not know yet it answers 503, and a watch that goes on proves that the kind is there. Of a kind that two groups serve,
 //! objects that a list does not hold are gone only when the server has said, asked after the list had ended, that this group is the one to follow: the
 //! other may hold them, and this one may have been replaced by an empty store since.
 
@@ -62,7 +64,7 @@ impl Hub {
         let next = match clarity {
             Clarity::Clear if is_settled => self.calm_until_next(),
             Clarity::Unclear if is_settled => self.growing_until_next(),
-            Clarity::Clear | Clarity::Doubtful | Clarity::Unclear => UNCLEAR.0,
+            Clarity::Clear | Clarity::Unclear => UNCLEAR.0,
         };
         if clarity < Clarity::Unclear {
             self.schedule.unclear = 0;
@@ -109,17 +111,17 @@ impl Hub {
     }
 
     fn set_presence(&mut self, index: usize, presence: Presence, now: Instant) -> Clarity {
-        let kind = &mut self.kinds[index];
-        let was_missing = std::mem::take(&mut kind.is_missing);
+        let kind = &self.kinds[index];
+        let is_followed = kind.following.is_some() && !kind.is_missing;
         match presence {
             Presence::Unknown { subject, reason } => {
                 self.set_unknown(index, Some(&subject));
                 self.standing.note_trouble(&subject, &reason, now);
                 Clarity::Unclear
             }
-            Presence::Absent if kind.following.is_some() && !was_missing => {
-                kind.is_missing = true;
-                Clarity::Doubtful
+            Presence::Absent if is_followed => Clarity::Unclear,
+            Presence::Served { served, is_paired: false } if is_followed && kind.is_elsewhere(&served) => {
+                Clarity::Unclear
             }
             Presence::Absent => {
                 self.set_unknown(index, None);
@@ -208,7 +210,8 @@ impl Hub {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Clarity {
     Clear,
-    /// It seems to be gone; to be asked once more.
-    Doubtful,
     Unclear,
 }
+
+#[cfg(test)]
+mod tests;
