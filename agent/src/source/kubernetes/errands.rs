@@ -63,6 +63,8 @@ impl Hub {
                 self.schedule.probe.end(now + SILENCE);
                 match answer {
                     Ok(()) => self.note_answer(now),
+                    // Whoever refuses is there, and so is what is in front of a server that is starting.
+                    Err(failure) if !failure.is_of_server() => self.note_answer(now),
                     Err(failure) => {
                         let is_news = self.standing.server_lost_since().is_none();
                         self.standing.note_server_failure(&failure, now);

@@ -210,3 +210,18 @@ async fn a_store_that_is_emptied_behind_a_group_takes_nothing_with_it_that_the_o
     assert!(heard.iter().any(|report| told(report, " last", true)), "{heard:?}");
     assert!(heard.iter().any(|report| told(report, " default.deny", true)), "{heard:?}");
 }
+
+#[tokio::test]
+async fn whoever_refuses_a_question_is_there() {
+    let fake = Fake::script(Vec::new()).await;
+    let connection = Connection { client: fake.client(), address: fake.address.clone() };
+    let mut hub = Hub::new(Access::default(), connection, watch::channel(None).0, mpsc::channel(64).0);
+    let mut probed = |answer: Result<(), Failure>| {
+        hub.note_outcome(Ok(Outcome::Probed(answer)));
+        hub.standing.server_lost_since().is_none()
+    };
+    let refused = |code| Err(Failure::Refused { code, message: String::new() });
+    assert!(probed(refused(403)) && probed(refused(503)));
+    assert!(!probed(Err(Failure::Unreachable("no answer".to_owned()))));
+    assert!(probed(refused(404)) && !probed(refused(401)) && probed(Ok(())));
+}
