@@ -127,6 +127,8 @@ impl Hub {
                 self.set_unknown(index, None);
                 let kind = &mut self.kinds[index];
                 if let Some(following) = kind.following.take() {
+                    // What its follower has said last may not have been heard yet.
+                    kind.epoch += 1;
                     kind.is_listed = false;
                     kind.loss = Loss::Certain;
                     self.departures.survey.note_absent(index);
@@ -187,6 +189,7 @@ impl Hub {
             self.standing.note_success(&following.served.resource);
         }
         kind.epoch += 1;
+        kind.is_listed = false;
         // What the earlier one held is gone when the list of this one has ended.
         kind.loss = Loss::Certain;
         let speaker = (Subject::Kind(index), kind.epoch);

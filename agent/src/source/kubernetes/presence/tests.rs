@@ -109,3 +109,25 @@ async fn another_group_is_followed_when_the_first_is_gone_and_no_sooner() {
     assert_eq!(api(&hub), Some(APIS[1]));
     assert!(has_policy(&hub));
 }
+
+#[tokio::test]
+async fn a_follower_that_was_ended_says_nothing_any_more() {
+    let (mut hub, _fake) = following().await;
+    let speaker = (Subject::Kind(index(&hub)), hub.kinds[index(&hub)].epoch);
+    say(&mut hub, refused(404));
+    discovered(&mut hub, &Presence::Absent);
+    // It had said this before it was ended.
+    hub.take(speaker, News::ListEnded("8".into()));
+    assert!(!hub.kinds[index(&hub)].is_listed);
+    discovered(&mut hub, &served(APIS[0]));
+    hub.take(speaker, News::ListEnded("9".into()));
+    assert!(!hub.kinds[index(&hub)].is_listed);
+}
+
+#[tokio::test]
+async fn what_is_followed_elsewhere_is_listed_anew() {
+    let (mut hub, _fake) = following().await;
+    say(&mut hub, refused(404));
+    discovered(&mut hub, &served(APIS[1]));
+    assert!(!hub.kinds[index(&hub)].is_listed);
+}
