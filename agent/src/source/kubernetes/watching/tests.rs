@@ -156,3 +156,61 @@ async fn failures_are_told_with_their_status_and_do_not_end_anything() {
     assert!(heard[4].contains("Unintelligible"), "{heard:?}");
     assert_eq!(heard[5..], ["list", "end"]);
 }
+
+#[tokio::test]
+async fn a_watch_is_one_when_something_of_it_was_understood() {
+    let garbage = || Reply::lines(&["{\"type\":\"NEWS\",\"object\":{}}\n".to_owned()]);
+    let fake = Fake::script(vec![
+        Reply::open(&[bookmark(7, true), added("a", 8), "[]\n".to_owned()]),
+        garbage(),
+        garbage(),
+        Reply::lines(&[]),
+        Reply::open(&[added("b", 9)]),
+    ])
+    .await;
+    let heard = heard(&fake, 9).await;
+    assert_eq!(heard[..3], ["list", "end", "+a"]);
+    assert!(heard[3..7].iter().all(|word| word.contains("Unintelligible")), "{heard:?}");
+    assert_eq!(heard[7..], ["alive", "+b"]);
+}
+
+#[tokio::test]
+async fn pages_that_fail_are_asked_for_in_smaller_ones() {
+    let page = |name, next: &str| {
+        let metadata = format!(r#"{{"resourceVersion":"20","continue":"{next}"}}"#);
+        Reply::new(200, format!(r#"{{"metadata":{metadata},"items":[{}]}}"#, object(name, 3)))
+    };
+    let fake = Fake::script(vec![
+        Reply::new(400, status(400, "resourceVersionMatch is forbidden for watch")),
+        page("a", "more"),
+        Reply::new(504, status(504, "timeout")),
+        Reply::new(403, status(403, "forbidden")),
+        page("a", "more"),
+        page("b", ""),
+        Reply::new(410, status(410, "too old")),
+        page("c", ""),
+    ])
+    .await;
+    let heard = heard(&fake, 11).await;
+    assert_eq!(heard[..4], ["list", "+a", "504 timeout", "403 forbidden"]);
+    assert_eq!(heard[4..], ["list", "+a", "+b", "end", "list", "+c", "end"]);
+    let limits: Vec<String> = fake
+        .requests()
+        .iter()
+        .filter_map(|request| Some(request.split_once("limit=")?.1.split('&').next()?.to_owned()))
+        .collect();
+    assert_eq!(limits, ["500", "500", "250", "250", "250", "500"]);
+}
+
+/// Pauses that grow have a least length; nothing is said of the greatest.
+#[tokio::test]
+async fn a_server_that_forgets_at_once_is_listed_less_and_less_often() {
+    let list = Reply::new(200, r#"{"metadata":{"resourceVersion":"20"},"items":[]}"#);
+    let gone = Reply::new(410, status(410, "too old"));
+    let mut replies = vec![Reply::new(400, status(400, "forbidden for watch"))];
+    replies.extend((0..6).flat_map(|_| [list.clone(), gone.clone()]));
+    let (fake, began) = (Fake::script(replies).await, Instant::now());
+    let heard = heard(&fake, 12).await;
+    assert_eq!(heard, ["list", "end"].repeat(6));
+    assert!(began.elapsed() >= Duration::from_millis(50 + 100 + 200 + 400 + 800));
+}
