@@ -16,6 +16,7 @@ mod quarantine;
 mod reconcile;
 mod rollback;
 mod startup;
+mod strays;
 mod trigger;
 
 use std::{
@@ -34,7 +35,7 @@ pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 pub use rollback::{Cut, Remedy, Rollback, Sighting};
-pub use startup::{Guard, StartupProtection};
+pub use startup::{Boot, Guard, StartupProtection};
 
 use crate::{
     allocator,
@@ -50,6 +51,7 @@ use hygiene::Hygiene;
 use journal::Journal;
 use reconcile::Summary;
 use startup::Startup;
+use strays::Strays;
 use trigger::{Cause, Trigger};
 
 /// How often the loop gives a sign of life although nothing happens.
@@ -91,6 +93,7 @@ pub struct Agent<D> {
     backoff: Backoff,
     repairs: Allowance,
     hygiene: Hygiene,
+    strays: Strays,
     settings: Option<InterfaceSettings>,
     endpoint_status: Option<EndpointStatusFiles>,
     reachability: Option<Reachability>,
@@ -126,6 +129,7 @@ impl<D: Dataplane> Agent<D> {
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
+            strays: Strays::default(),
             settings: None,
             endpoint_status: None,
             reachability: None,
@@ -158,6 +162,7 @@ impl<D: Dataplane> Agent<D> {
             self.startup.retry_at(),
             self.reconciler.quarantine().retry_at(),
             self.hygiene.retry_at(),
+            self.strays.alarm(),
             self.reconciler.rollback().and_then(Rollback::alarm),
         ];
         let alarm = alarms.into_iter().flatten().min();
@@ -310,6 +315,10 @@ impl<D: Dataplane> Agent<D> {
 
     fn publish(&mut self) {
         let now = Instant::now();
+        if let Some(findings) = self.strays.news(now) {
+            self.metrics.set_unplaced(findings.len());
+            self.journal.note_findings(Source::Endpoints, findings);
+        }
         self.metrics.set_findings(self.journal.findings().values().map(Vec::len).sum());
         let pending = !self.trigger.is_empty();
         let journal = &self.journal;

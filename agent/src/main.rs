@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use ferrule_agent::{
-    agent::{Agent, Reconciler},
+    agent::{Agent, Boot, Reconciler},
     allocator,
     config::{Config, ConfigError, Input, Task},
     conntrack,
@@ -96,7 +96,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
-        .with_startup_protection(config.startup_protection)
+        .with_startup_protection(config.startup_protection, Boot::within(config.boot_window))
         .with_interface_settings(settings)
         .with_endpoint_status(endpoint_status);
     if let Some(rollback) = config.rollback {

@@ -55,6 +55,8 @@ pub struct Reconciler<D> {
     given: OrdMap<ObjectName, Arc<Endpoint>>,
     /// The endpoints and links when interfaces were last looked at.
     looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>),
+    /// The endpoints and links when endpoints without an interface were last looked for; none while links are not known.
+    placed: Option<(OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>)>,
     /// The links that exist.
     links: OrdSet<InterfaceName>,
     /// The node's own addresses, whose connections are never a pod's.
@@ -118,6 +120,7 @@ impl<D: Dataplane> Reconciler<D> {
             departed: BTreeSet::new(),
             given: OrdMap::new(),
             looked_at: (OrdMap::new(), OrdSet::new()),
+            placed: None,
             links: OrdSet::new(),
             own_addresses: BTreeSet::new(),
             rollback: None,
@@ -148,6 +151,7 @@ impl<D: Dataplane> Reconciler<D> {
         if let Event::Links(Links::Observed(links)) = &event {
             self.own_addresses = links.addresses.values().flatten().copied().collect();
             self.links = links.names.clone();
+            self.placed.get_or_insert_default();
         }
         self.resolver.apply(event);
     }

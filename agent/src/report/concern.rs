@@ -92,6 +92,7 @@ pub(super) fn concerns(status: &Status) -> BTreeSet<Concern> {
         .chain(refused)
         .chain(of_source(Source::Kubernetes, Scope::Cluster))
         .chain(of_source(Source::Node, Scope::Node))
+        .chain(of_source(Source::Endpoints, Scope::Node))
         .collect();
     all.into_iter().take(LIMIT).collect()
 }

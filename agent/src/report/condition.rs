@@ -98,6 +98,11 @@ impl Conditions {
         }
     }
 
+    /// Asks over this client from now on.
+    pub fn set_client(&mut self, client: Client) {
+        self.client = client;
+    }
+
     /// These are all the concerns now, and the sources have been read.
     pub async fn tell(
         &mut self,

@@ -1,5 +1,7 @@
 //! The object of the node: what stands in it, and its writing.
 
+use std::time::Duration;
+
 use ferrule_ruleset::{
     finding::{Finding, Severity},
     name::NodeName,
@@ -17,7 +19,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    MANAGER,
+    CLOSED, MANAGER,
     attempt::{Outcome, Sink, Sinks, Unreachable, attempt},
     clock::Clock,
     concern::shorten,
@@ -36,6 +38,9 @@ const LISTED: usize = 32;
 const LONGEST: usize = 512;
 /// What enforces.
 const DATAPLANE: &str = "nftables";
+
+/// After how long a Node that is not there is looked for again at first; it is on its way when a machine joins the cluster.
+const ABSENT: Duration = Duration::from_secs(10);
 
 const WRITE: Sink = "create and patch nodepolicystatuses.ferrule.io";
 const READ: Sink = "get the Node";
@@ -143,12 +148,27 @@ pub(super) struct NodeObject {
     node: NodeName,
     pace: Pace,
     written: Option<Enforcement>,
+    /// When the Node is looked for again after it was not there once more.
+    absent: Duration,
+}
+
+/// What became of the object.
+enum Attempt {
+    /// This.
+    Made(Outcome<()>),
+    /// There is no Node to which it would belong.
+    NodeAbsent,
 }
 
 impl NodeObject {
     /// Nothing has been written.
     pub fn new(client: Client, node: NodeName, jitter: Jitter) -> Self {
-        Self { client, node, pace: Pace::new(jitter), written: None }
+        Self { client, node, pace: Pace::new(jitter), written: None, absent: ABSENT }
+    }
+
+    /// Asks over this client from now on.
+    pub fn set_client(&mut self, client: Client) {
+        self.client = client;
     }
 
     /// This is how the node stands now. Writes it if it is time to.
@@ -165,11 +185,21 @@ impl NodeObject {
             return Ok(());
         }
         enforcement.report_time = Some(clock.time(now));
-        match self.write(&enforcement, sinks).await? {
+        let outcome = match self.write(&enforcement, sinks).await? {
+            Attempt::Made(outcome) => outcome,
+            Attempt::NodeAbsent => {
+                let reason = format!("there is no Node {} to which it would belong", self.node);
+                sinks.close_for(WRITE, reason, now, self.absent);
+                self.absent = (self.absent * 2).min(CLOSED);
+                return Ok(());
+            }
+        };
+        match outcome {
             Outcome::Done(()) => {
                 sinks.open(WRITE);
                 self.pace.note_write(now);
                 self.written = Some(enforcement);
+                self.absent = ABSENT;
             }
             Outcome::NotFound => {
                 let reason = "the cluster does not serve this kind; apply deploy/base".to_owned();
@@ -209,14 +239,17 @@ impl NodeObject {
         if said == *written { Change::None } else { Change::Figures }
     }
 
-    async fn write(&self, enforcement: &Enforcement, sinks: &mut Sinks) -> Result<Outcome<()>, Unreachable> {
+    async fn write(&self, enforcement: &Enforcement, sinks: &mut Sinks) -> Result<Attempt, Unreachable> {
         match self.write_status(enforcement).await? {
             Outcome::NotFound => {}
-            outcome @ (Outcome::Done(()) | Outcome::Conflict | Outcome::Refused(_)) => return Ok(outcome),
+            outcome @ (Outcome::Done(()) | Outcome::Conflict | Outcome::Refused(_)) => {
+                return Ok(Attempt::Made(outcome));
+            }
         }
         match self.create(sinks).await? {
-            Outcome::Done(()) => self.write_status(enforcement).await,
-            outcome @ (Outcome::NotFound | Outcome::Conflict | Outcome::Refused(_)) => Ok(outcome),
+            Attempt::Made(Outcome::Done(())) => Ok(Attempt::Made(self.write_status(enforcement).await?)),
+            attempt @ (Attempt::NodeAbsent
+            | Attempt::Made(Outcome::NotFound | Outcome::Conflict | Outcome::Refused(_))) => Ok(attempt),
         }
     }
 
@@ -230,22 +263,17 @@ impl NodeObject {
 
     /// The object without its status, owned by the Node, so that it goes with it. Where the Node may not be read, nobody owns it; where there is none, it is
     /// on its way, and an object that is made now would stay for ever.
-    async fn create(&self, sinks: &mut Sinks) -> Result<Outcome<()>, Unreachable> {
+    async fn create(&self, sinks: &mut Sinks) -> Result<Attempt, Unreachable> {
         let mut object = self.object();
         object["spec"] = json!({});
         match self.owner(sinks).await? {
             Outcome::Done(owner) => object["metadata"]["ownerReferences"] = json!([owner]),
-            Outcome::NotFound | Outcome::Conflict => {
-                return Ok(Outcome::Refused(format!(
-                    "there is no Node {} to which it would belong",
-                    self.node
-                )));
-            }
+            Outcome::NotFound | Outcome::Conflict => return Ok(Attempt::NodeAbsent),
             Outcome::Refused(_) => {}
         }
         let (api, parameters, patch) = (self.api(), parameters(), Patch::Apply(object));
         let request = api.patch(self.node.as_str(), &parameters, &patch);
-        Ok(attempt(request).await?.map(drop))
+        Ok(Attempt::Made(attempt(request).await?.map(drop)))
     }
 
     async fn owner(&self, sinks: &mut Sinks) -> Result<Outcome<OwnerReference>, Unreachable> {

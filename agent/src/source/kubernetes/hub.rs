@@ -23,6 +23,7 @@ use super::{
     mirror::Mirror,
     outbox::Outbox,
     pause::Pause,
+    rounds::Rounds,
     schedule::Schedule,
     standing::Standing,
     watching::{News, NobodyListens, Target},
@@ -133,8 +134,7 @@ pub struct Hub {
     pub(super) outbox: Outbox,
     pub(super) standing: Standing,
     pub(super) departures: Departures,
-    /// Rounds of questions about namespaces under way.
-    pub(super) questions: usize,
+    pub(super) rounds: Rounds,
     pub(super) schedule: Schedule,
     /// Chance.
     pub(super) pause: Pause,
@@ -179,7 +179,7 @@ impl Hub {
             outbox: Outbox::new(sender),
             standing: Standing::new(connection.address),
             departures: Departures::default(),
-            questions: 0,
+            rounds: Rounds::default(),
             schedule: Schedule::new(Instant::now()),
             pause: Pause::new(),
             tasks: JoinSet::new(),
@@ -197,7 +197,7 @@ impl Hub {
             let now = Instant::now();
             self.begin_errands(now);
             self.tell(now).await?;
-            let question = if self.may_ask() { self.departures.alarm() } else { None };
+            let question = if self.rounds.may_begin() { self.departures.alarm() } else { None };
             let alarms = [self.schedule.alarm(), self.standing.alarm(now), self.outbox.alarm(), question];
             let until = alarms.into_iter().flatten().min().unwrap_or(now + SILENCE);
             tokio::select! {

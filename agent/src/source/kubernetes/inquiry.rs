@@ -16,6 +16,7 @@ use super::{
     departure::{Answer, Life},
     failure::Failure,
     object::{self, Object, Page, field, text},
+    watching::LIST_METADATA,
 };
 
 /// How long an answer is waited for.
@@ -31,7 +32,7 @@ const KEEP: Keep = Keep::Fields(&[
 /// Namespaces in a page.
 const PAGE: u32 = 500;
 /// With how many questions at once one about all namespaces costs the server less.
-const MANY: usize = 4;
+pub(super) const MANY: usize = 4;
 
 /// Whether a namespace is under deletion, by its object.
 pub fn life(namespace: &Node) -> Life {
@@ -72,12 +73,14 @@ pub async fn terminating(client: &Client) -> Result<Vec<NamespaceName>, Failure>
     Ok(terminating.map(|(name, _)| NamespaceName::new(name)).collect())
 }
 
-/// All namespaces. The first page is no older than the question, and the others are of its version.
+/// All namespaces by their metadata, which says when they are under deletion. The first page is no older than the question, and the others are of its version.
 async fn all(client: &Client) -> Result<BTreeMap<String, Life>, Failure> {
     let mut parameters = ListParams { limit: Some(PAGE), ..ListParams::default() };
     let mut all = BTreeMap::new();
     loop {
-        let request = kube::core::Request::new(PATH).list(&parameters).map_err(kube::Error::BuildRequest)?;
+        let mut request =
+            kube::core::Request::new(PATH).list(&parameters).map_err(kube::Error::BuildRequest)?;
+        request.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static(LIST_METADATA));
         let answer = timeout(PATIENCE, client.request_text(request)).await.map_err(|_| Failure::Silent)??;
         let page = Page::read(answer.as_bytes(), KEEP)?;
         let named = |object: &Object| Some((object.metadata("name")?.to_owned(), life(&object.tree)));

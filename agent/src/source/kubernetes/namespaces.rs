@@ -1,7 +1,5 @@
 //! Namespaces under deletion, as far as the source has to see to them.
 
-use std::time::Duration;
-
 use ferrule_ruleset::{
     convert::Remark, event::Event, finding::Severity, name::NamespaceName, resource::ResourceKey,
 };
@@ -18,13 +16,6 @@ use super::{
     outbox::Remarked,
 };
 
-/// Rounds of questions about namespaces at the same time.
-const ROUNDS: usize = 4;
-/// A deletion is seen by every node at the same moment. Each waits for a time by chance, this long for each node of the cluster at most, so that all of
-/// them together ask at a rate that does not grow with the cluster; meanwhile questions gather, and what was deleted stays in force.
-const SHARE: Duration = Duration::from_millis(4);
-/// Nobody waits for longer than this.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// What is not followed while a question is not answered: whether policies that are gone may be let go.
 const DELETIONS: &str = "deletions of policies (get namespaces)";
 /// What is not followed while the survey has no answer: whether policies that are gone are missed.
@@ -92,23 +83,16 @@ impl Hub {
     /// When a question that arises now is to be asked.
     pub(super) fn ask_at(&mut self) -> Instant {
         let nodes = self.kinds.iter().find(|kind| matches!(kind.example, Some(ResourceKey::Node(_))));
-        let nodes = u32::try_from(nodes.map_or(0, |kind| kind.mirror.len())).unwrap_or(u32::MAX);
-        let longest = SHARE.saturating_mul(nodes).min(LONGEST_WAIT);
-        let wait = self.pause.random(u32::try_from(longest.as_millis()).unwrap_or(u32::MAX));
-        Instant::now() + Duration::from_millis(wait.into())
-    }
-
-    /// Whether a further round of questions may begin.
-    pub(super) fn may_ask(&self) -> bool {
-        self.questions < ROUNDS
+        let nodes = nodes.map_or(0, |kind| kind.mirror.len());
+        self.rounds.ask_at(nodes, &mut self.pause, Instant::now())
     }
 
     pub(super) fn ask_about_namespaces(&mut self, now: Instant) {
-        if !self.may_ask() {
+        if !self.rounds.may_begin() {
             return;
         }
         let Some(Round { number, namespaces }) = self.departures.begin_round(now) else { return };
-        self.questions += 1;
+        self.rounds.begin(namespaces.len());
         let client = self.target.borrow().client.clone();
         self.tasks.spawn(async move {
             let answers = inquiry::ask(&client, &namespaces).await;
@@ -121,7 +105,7 @@ impl Hub {
         number: u64,
         answers: Vec<(NamespaceName, Result<Answer, Failure>)>,
     ) {
-        self.questions -= 1;
+        self.rounds.end();
         for (namespace, answer) in answers {
             self.note_namespace_answer(&namespace, number, answer);
         }

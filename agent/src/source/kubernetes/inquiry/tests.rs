@@ -10,6 +10,12 @@ fn namespace(name: &str, is_going: bool) -> String {
     format!(r#"{{"metadata":{{"name":"{name}"}},"status":{{"phase":"{phase}"}}}}"#)
 }
 
+/// As a list of metadata has it.
+fn metadata(name: &str, is_going: bool) -> String {
+    let deletion = if is_going { r#","deletionTimestamp":"2026-01-01T00:00:00Z""# } else { "" };
+    format!(r#"{{"metadata":{{"name":"{name}"{deletion}}}}}"#)
+}
+
 fn names(count: usize) -> Vec<NamespaceName> {
     (0..count).map(|number| NamespaceName::new(format!("n{number}"))).collect()
 }
@@ -23,8 +29,8 @@ fn reply(target: &str) -> Reply {
     match target.split('?').next().unwrap() {
         "/api/v1/namespaces/n0" => Reply::new(200, namespace("n0", true)),
         "/api/v1/namespaces/n1" => Reply::new(200, namespace("n1", false)),
-        "/api/v1/namespaces" if target.contains("continue=") => list(&namespace("n1", false), ""),
-        "/api/v1/namespaces" => list(&namespace("n0", true), "more"),
+        "/api/v1/namespaces" if target.contains("continue=") => list(&metadata("n1", false), ""),
+        "/api/v1/namespaces" => list(&metadata("n0", true), "more"),
         _ => Reply::new(404, status(404, "not found")),
     }
 }
