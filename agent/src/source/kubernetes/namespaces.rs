@@ -1,5 +1,7 @@
 //! Namespaces under deletion, as far as the source has to see to them.
 
+use std::time::Duration;
+
 use ferrule_ruleset::{
     convert::Remark, event::Event, finding::Severity, name::NamespaceName, resource::ResourceKey,
 };
