@@ -101,20 +101,7 @@ pub async fn follow<K: Clone>(
     target: watch::Receiver<Target>,
     outbox: mpsc::Sender<(K, News)>,
 ) {
-    let generation = target.borrow().generation;
-    let mut follower = Follower {
-        kind,
-        request: kube::core::Request::new(served.path.clone()),
-        served,
-        generation,
-        target,
-        outbox,
-        version: None,
-        pages: false,
-        page: PAGE.0,
-        pause: Pause::new(),
-        lists: Pause::new(),
-    };
+    let mut follower = Follower::new(kind, served, target, outbox);
     loop {
         match follower.round().await {
             Ok(()) => {}
@@ -160,6 +147,28 @@ struct Follower<K> {
 }
 
 impl<K: Clone> Follower<K> {
+    fn new(
+        kind: K,
+        served: Served,
+        target: watch::Receiver<Target>,
+        outbox: mpsc::Sender<(K, News)>,
+    ) -> Self {
+        let generation = target.borrow().generation;
+        Self {
+            kind,
+            request: kube::core::Request::new(served.path.clone()),
+            served,
+            generation,
+            target,
+            outbox,
+            version: None,
+            pages: false,
+            page: PAGE.0,
+            pause: Pause::new(),
+            lists: Pause::new(),
+        }
+    }
+
     /// One request, or the pages of one list.
     async fn round(&mut self) -> Result<(), End> {
         let generation = self.target.borrow().generation;
