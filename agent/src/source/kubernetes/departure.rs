@@ -4,12 +4,15 @@
 //! deletion was heard of, says that the namespace is not under deletion, or is gone and none of its pods is known any more. Kinds are watched apart from
 //! each other, so that no order of what they say proves either.
 //!
-//! What is withheld is lost when the agent starts anew. Therefore a namespace that is under deletion when it is first seen gets a stand-in that closes
-//! its pods, which is withheld like the rest.
+//! What is withheld is lost when the agent starts anew, and what was deleted while nobody watched is in no list. Therefore a namespace gets a stand-in
+//! that closes its pods, which is withheld like the rest, if it is under deletion when it is first seen, or if nobody has said that it was not when all
+//! was known that restricts its pods (see [`Survey`]).
 //!
 //! Pure: answers come from outside, and so does the time before which a question is not to be asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod survey;
+
+use std::collections::BTreeMap;
 
 use ferrule_ruleset::{
     convert::{departing_namespace, departing_namespace_key},
@@ -18,6 +21,8 @@ use ferrule_ruleset::{
     resource::{Resource, ResourceKey},
 };
 use tokio::time::Instant;
+
+pub use survey::Survey;
 
 /// Whether a namespace is under deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +81,10 @@ enum Question {
     Idle,
     /// It is to be asked, from then on.
     Due(Instant),
-    /// It has been asked.
-    UnderWay,
-    /// It has been asked, and something happened since that makes it worth while to ask again from then on.
-    UnderWayAgain(Instant),
+    /// It has been asked in the round of this number.
+    UnderWay(u64),
+    /// It has been asked in the round of this number, and something happened since that makes it worth while to ask again from then on.
+    UnderWayAgain(u64, Instant),
     /// It is to be asked after a while.
     Later,
 }
@@ -87,22 +92,29 @@ enum Question {
 /// Deletions in a namespace that are not passed on.
 #[derive(Clone, Debug)]
 struct Withheld {
-    /// Those that are covered by the question under way, and those that came after it.
-    keys: BTreeMap<ResourceKey, Covered>,
+    /// Each with the number of the last round of questions that had begun before it: only later ones cover it.
+    keys: BTreeMap<ResourceKey, u64>,
     question: Question,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Covered {
-    Yes,
-    No,
+/// Questions that are asked together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// Tells it from others: answers may come in another order than they were asked for.
+    pub number: u64,
+    /// The namespaces to ask about.
+    pub namespaces: Vec<NamespaceName>,
 }
 
 /// Namespaces and what is withheld in them.
 #[derive(Debug, Default)]
 pub struct Departures {
+    /// Whether everything is known that restricts pods.
+    pub survey: Survey,
     namespaces: BTreeMap<NamespaceName, (Box<str>, Life)>,
     withheld: BTreeMap<NamespaceName, Withheld>,
+    /// Rounds of questions that have begun.
+    rounds: u64,
 }
 
 impl Departures {
@@ -115,7 +127,7 @@ impl Departures {
         ask_at: Instant,
     ) -> Option<Event> {
         let earlier = self.namespaces.insert(name.clone(), (uid.into(), life));
-        let is_new = earlier.is_none_or(|(known, _)| *known != *uid);
+        let is_new = earlier.as_ref().is_none_or(|(known, _)| **known != *uid);
         match life {
             Life::Active => {
                 if is_new {
@@ -130,16 +142,34 @@ impl Departures {
                         other @ (Question::Idle
                         | Question::Due(_)
                         | Question::Later
-                        | Question::UnderWay
-                        | Question::UnderWayAgain(_)) => other,
+                        | Question::UnderWay(_)
+                        | Question::UnderWayAgain(..)) => other,
                     };
                 }
-                is_new.then(|| {
-                    self.withhold(name, ResourceKey::Policy(departing_namespace_key(name)));
-                    Event::Upsert(Resource::Policy(departing_namespace(name)))
-                })
+                let was_active = matches!(earlier, Some((_, Life::Active)));
+                let is_doubtful = is_new || was_active && !self.survey.is_complete();
+                is_doubtful.then(|| self.close(name))
             }
         }
+    }
+
+    /// The survey of this number has found these namespaces under deletion, and no others. The events are their stand-ins.
+    pub fn note_survey(
+        &mut self,
+        number: u64,
+        terminating: Vec<NamespaceName>,
+        ask_at: Instant,
+    ) -> Vec<(NamespaceName, Event)> {
+        if !self.survey.end(number) {
+            return Vec::new();
+        }
+        let close = |name: NamespaceName| {
+            let stand_in = self.close(&name);
+            // The watch may have said already that it is gone.
+            self.wake(&name, ask_at);
+            (name, stand_in)
+        };
+        terminating.into_iter().map(close).collect()
     }
 
     /// The namespace is not there any more.
@@ -177,17 +207,21 @@ impl Departures {
         }
     }
 
-    /// The namespaces to ask about now.
-    pub fn questions(&mut self, now: Instant) -> Vec<NamespaceName> {
-        let mut due = Vec::new();
+    /// Begins a round of questions, if there are any to be asked now.
+    pub fn begin_round(&mut self, now: Instant) -> Option<Round> {
+        let number = self.rounds + 1;
+        let mut namespaces = Vec::new();
         for (name, withheld) in &mut self.withheld {
             if matches!(withheld.question, Question::Due(at) if at <= now) {
-                withheld.question = Question::UnderWay;
-                withheld.keys.values_mut().for_each(|covered| *covered = Covered::Yes);
-                due.push(name.clone());
+                withheld.question = Question::UnderWay(number);
+                namespaces.push(name.clone());
             }
         }
-        due
+        if namespaces.is_empty() {
+            return None;
+        }
+        self.rounds = number;
+        Some(Round { number, namespaces })
     }
 
     /// When there is a namespace to ask about.
@@ -197,10 +231,12 @@ impl Departures {
         self.withheld.values().filter_map(due).min()
     }
 
-    /// The answer about a namespace, and whether any of its pods is known. What is to be passed on now. What came after the question waits until this time.
+    /// The answer about a namespace in the round of this number, and whether any of its pods is known. What is to be passed on now. What came after the
+    /// question waits until this time.
     pub fn answer(
         &mut self,
         name: &NamespaceName,
+        number: u64,
         answer: Answer,
         has_pods: bool,
         ask_at: Instant,
@@ -208,8 +244,8 @@ impl Departures {
         let is_departing = matches!(self.namespaces.get(name), Some((_, Life::Terminating)));
         let Some(withheld) = self.withheld.get_mut(name) else { return Vec::new() };
         let passed: Vec<ResourceKey> = match answer {
-            Answer::There(Life::Active) => withheld.take_covered(),
-            Answer::Gone if !has_pods => withheld.take_covered(),
+            Answer::There(Life::Active) => withheld.take_covered(number),
+            Answer::Gone if !has_pods => withheld.take_covered(number),
             Answer::There(Life::Terminating) | Answer::Gone | Answer::Failed => Vec::new(),
         };
         let is_answered = match answer {
@@ -220,11 +256,23 @@ impl Departures {
             Answer::Failed => false,
         };
         withheld.question = match withheld.question {
-            Question::UnderWayAgain(at) => Question::Due(at),
-            _ if !is_answered => Question::Later,
-            _ if is_departing => Question::Idle,
-            // What came after the question.
-            Question::UnderWay | Question::Idle | Question::Due(_) | Question::Later => Question::Due(ask_at),
+            Question::UnderWayAgain(asked, at) if asked == number => Question::Due(at),
+            Question::UnderWay(asked) if asked == number => {
+                if !is_answered {
+                    Question::Later
+                } else if is_departing {
+                    Question::Idle
+                } else {
+                    // What came after the question.
+                    Question::Due(ask_at)
+                }
+            }
+            // It was asked about what has been void since.
+            other @ (Question::Idle
+            | Question::Due(_)
+            | Question::UnderWay(_)
+            | Question::UnderWayAgain(..)
+            | Question::Later) => other,
         };
         if withheld.keys.is_empty() {
             self.withheld.remove(name);
@@ -252,9 +300,15 @@ impl Departures {
         self.withheld.is_empty()
     }
 
+    /// Closes the pods of a namespace until it is gone or there anew.
+    fn close(&mut self, namespace: &NamespaceName) -> Event {
+        self.withhold(namespace, ResourceKey::Policy(departing_namespace_key(namespace)));
+        Event::Upsert(Resource::Policy(departing_namespace(namespace)))
+    }
+
     fn withhold(&mut self, namespace: &NamespaceName, key: ResourceKey) {
         let nothing = || Withheld { keys: BTreeMap::new(), question: Question::Idle };
-        self.withheld.entry(namespace.clone()).or_insert_with(nothing).keys.insert(key, Covered::No);
+        self.withheld.entry(namespace.clone()).or_insert_with(nothing).keys.insert(key, self.rounds);
     }
 
     /// Something happened that makes it worth while to ask.
@@ -262,24 +316,22 @@ impl Departures {
         if let Some(withheld) = self.withheld.get_mut(namespace) {
             withheld.question = match withheld.question {
                 Question::Idle | Question::Later => Question::Due(ask_at),
-                Question::UnderWay => Question::UnderWayAgain(ask_at),
+                Question::UnderWay(number) => Question::UnderWayAgain(number, ask_at),
                 // The first deletion does not wait for longer because of a further one.
-                due @ (Question::Due(_) | Question::UnderWayAgain(_)) => due,
+                due @ (Question::Due(_) | Question::UnderWayAgain(..)) => due,
             };
         }
     }
 }
 
 impl Withheld {
-    fn take_covered(&mut self) -> Vec<ResourceKey> {
-        let covered: BTreeSet<ResourceKey> = self
-            .keys
-            .iter()
-            .filter(|(_, covered)| **covered == Covered::Yes)
-            .map(|(key, _)| key.clone())
-            .collect();
-        self.keys.retain(|key, _| !covered.contains(key));
-        covered.into_iter().collect()
+    /// What was withheld before the round of this number began.
+    fn take_covered(&mut self, number: u64) -> Vec<ResourceKey> {
+        let is_covered = |since: &u64| *since < number;
+        let covered: Vec<ResourceKey> =
+            self.keys.iter().filter(|(_, since)| is_covered(since)).map(|(key, _)| key.clone()).collect();
+        self.keys.retain(|_, since| !is_covered(since));
+        covered
     }
 }
 

@@ -21,7 +21,7 @@ const SPREAD: u32 = 3000;
 /// How long it may take to answer that.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an unanswered question about a namespace is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Hub {
     /// Starts what is due.
@@ -47,6 +47,7 @@ impl Hub {
         } else {
             self.schedule.questions.set(now + ASK_AGAIN);
         }
+        self.begin_survey();
         self.ask_about_namespaces(now);
     }
 
@@ -55,12 +56,15 @@ impl Hub {
         match outcome {
             Ok(Outcome::Ended) => {}
             Ok(Outcome::Discovered(answer)) => self.note_discovery(answer, now),
-            Ok(Outcome::Answered(answers)) => self.note_namespace_answers(answers),
+            Ok(Outcome::Answered(number, answers)) => self.note_namespace_answers(number, answers),
+            Ok(Outcome::Surveyed(number, answer)) => self.note_survey(number, answer),
             Ok(Outcome::Connected(connection)) => self.note_connection(connection, now),
             Ok(Outcome::Probed(answer)) => {
                 self.schedule.probe.end(now + SILENCE);
                 match answer {
                     Ok(()) => self.note_answer(now),
+                    // Whoever refuses is there, and so is what is in front of a server that is starting.
+                    Err(failure) if !failure.is_of_server() => self.note_answer(now),
                     Err(failure) => {
                         let is_news = self.standing.server_lost_since().is_none();
                         self.standing.note_server_failure(&failure, now);

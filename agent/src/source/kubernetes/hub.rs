@@ -64,7 +64,7 @@ pub(super) struct Kind {
     pub is_listed: bool,
     /// What of the API server does not say whether it is served.
     pub unknown: Option<String>,
-    /// The server has said once that it is gone.
+    /// Its collection was not found when it was asked for last.
     pub is_missing: bool,
     /// Another group serves it too.
     pub is_paired: bool,
@@ -82,6 +82,13 @@ pub(super) enum Loss {
     Doubtful,
     /// It has been asked.
     Asked,
+}
+
+impl Kind {
+    /// Whether it is followed in another API than this.
+    pub fn is_elsewhere(&self, served: &Served) -> bool {
+        self.following.as_ref().is_some_and(|following| following.served.api_version != served.api_version)
+    }
 }
 
 /// A task that follows something, as long as this is kept.
@@ -102,7 +109,10 @@ pub(super) enum Outcome {
     /// A follower has ended, because it was told to.
     Ended,
     Discovered(Result<Discovery, Failure>),
-    Answered(Vec<(NamespaceName, Result<Answer, Failure>)>),
+    /// About namespaces, in the round of this number.
+    Answered(u64, Vec<(NamespaceName, Result<Answer, Failure>)>),
+    /// Which namespaces are under deletion, to the survey of this number.
+    Surveyed(u64, Result<Vec<NamespaceName>, Failure>),
     Connected(Result<Connection, AccessError>),
     Probed(Result<(), Failure>),
     /// The version of what the server holds now.
@@ -209,7 +219,8 @@ impl Hub {
             self.outbox.send(Report::Obstacles(obstacles)).await?;
         }
         let is_settled = |kind: &Kind| kind.unknown.is_none() && (kind.following.is_none() || kind.is_listed);
-        if !self.is_in_sync && self.is_discovered && self.kinds.iter().all(is_settled) {
+        let is_complete = self.is_discovered && self.departures.survey.is_complete();
+        if !self.is_in_sync && is_complete && self.kinds.iter().all(is_settled) {
             self.is_in_sync = true;
             self.outbox.send(Report::InSync).await?;
         }

@@ -66,6 +66,13 @@ async fn ask_about(client: &Client, namespace: &NamespaceName) -> Result<Answer,
     }
 }
 
+/// The namespaces that are under deletion now.
+pub async fn terminating(client: &Client) -> Result<Vec<NamespaceName>, Failure> {
+    let all = all(client).await?;
+    let terminating = all.into_iter().filter(|(_, life)| *life == Life::Terminating);
+    Ok(terminating.map(|(name, _)| NamespaceName::new(name)).collect())
+}
+
 /// All namespaces by their metadata, which says when they are under deletion. The first page is no older than the question, and the others are of its version.
 async fn all(client: &Client) -> Result<BTreeMap<String, Life>, Failure> {
     let mut parameters = ListParams { limit: Some(PAGE), ..ListParams::default() };

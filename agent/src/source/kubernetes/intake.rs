@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use ferrule_ruleset::{
-    convert::{self, Conversion, Converted},
+    convert::{self, Conversion, Converted, Remark},
     event::Event,
+    finding::Severity,
     resource::{Resource, ResourceKey},
 };
 use tokio::time::Instant;
@@ -56,11 +57,13 @@ impl Hub {
     }
 
     fn take_of_kind(&mut self, index: usize, news: News, now: Instant) {
+        self.kinds[index].is_missing = matches!(&news, News::Failed(failure) if failure.is_not_found());
         match news {
             News::Failed(failure) => return self.note_failure(index, &failure, now),
             News::ListBegan => {
                 self.kinds[index].loss = Loss::Certain;
                 self.kinds[index].mirror.begin_list();
+                self.note_unlisted(index);
             }
             News::Present(object) => {
                 self.present(index, &object);
@@ -140,6 +143,10 @@ impl Hub {
         }
         let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
         let Converted { key, resource, remarks } = *converted;
+        let remarks = match &object.unread {
+            Some(reason) => unread(reason, remarks),
+            None => remarks,
+        };
         if known.is_none() {
             // The name of what is sent, so that it stands in memory once.
             self.kinds[index].mirror.note(key.place(), digest);
@@ -188,6 +195,18 @@ impl Hub {
             None => Event::Delete(key),
         });
     }
+}
+
+/// What is said of an object of which only the metadata could be read, instead of what its stand-in lacks.
+fn unread(reason: &str, remarks: Vec<Remark>) -> Vec<Remark> {
+    let consequence = remarks.into_iter().find(|remark| remark.severity == Severity::Error);
+    vec![Remark {
+        line: 1,
+        severity: Severity::Error,
+        field: String::new(),
+        message: format!("the object cannot be read: {reason}"),
+        consequence: consequence.map_or_else(|| "it counts as empty".to_owned(), |remark| remark.consequence),
+    }]
 }
 
 /// What an object without identity is called.

@@ -1,6 +1,8 @@
 //! Kinds come and go.
 //!
-//! A kind that was followed is gone only when the server has said so twice: its objects go with it, and what they denied. Of a kind that two groups serve,
+//! A kind that was followed is gone, and with it its objects and what they denied, only when discovery does not name it and its own collection was not
+//! found when it was asked for last. A server that is starting leaves groups out of discovery, and where there are several any of them may answer; but
+//! for paths that it does not know yet it answers 503, and a watch that goes on proves that the kind is there. Of a kind that two groups serve,
 //! objects that a list does not hold are gone only when the server has said, asked after the list had ended, that this group is the one to follow: the
 //! other may hold them, and this one may have been replaced by an empty store since.
 
@@ -9,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
+    departure::Survey,
     discovery::{self, Discovery, Presence, Served},
     failure::Failure,
     hub::{Following, Hub, Kind, Loss, Outcome, Speaker, Subject},
@@ -61,7 +64,7 @@ impl Hub {
         let next = match clarity {
             Clarity::Clear if is_settled => self.calm_until_next(),
             Clarity::Unclear if is_settled => self.growing_until_next(),
-            Clarity::Clear | Clarity::Doubtful | Clarity::Unclear => UNCLEAR.0,
+            Clarity::Clear | Clarity::Unclear => UNCLEAR.0,
         };
         if clarity < Clarity::Unclear {
             self.schedule.unclear = 0;
@@ -108,24 +111,27 @@ impl Hub {
     }
 
     fn set_presence(&mut self, index: usize, presence: Presence, now: Instant) -> Clarity {
-        let kind = &mut self.kinds[index];
-        let was_missing = std::mem::take(&mut kind.is_missing);
+        let kind = &self.kinds[index];
+        let is_followed = kind.following.is_some() && !kind.is_missing;
         match presence {
             Presence::Unknown { subject, reason } => {
                 self.set_unknown(index, Some(&subject));
                 self.standing.note_trouble(&subject, &reason, now);
                 Clarity::Unclear
             }
-            Presence::Absent if kind.following.is_some() && !was_missing => {
-                kind.is_missing = true;
-                Clarity::Doubtful
+            Presence::Absent if is_followed => Clarity::Unclear,
+            Presence::Served { served, is_paired: false } if is_followed && kind.is_elsewhere(&served) => {
+                Clarity::Unclear
             }
             Presence::Absent => {
                 self.set_unknown(index, None);
                 let kind = &mut self.kinds[index];
                 if let Some(following) = kind.following.take() {
+                    // What its follower has said last may not have been heard yet.
+                    kind.epoch += 1;
                     kind.is_listed = false;
                     kind.loss = Loss::Certain;
+                    self.departures.survey.note_absent(index);
                     self.standing.note_success(&following.served.resource);
                     let missing = kind.mirror.clear();
                     missing.iter().for_each(|name| self.note_missing(index, name));
@@ -162,6 +168,16 @@ impl Hub {
         } else {
             self.end_list(index);
         }
+        if Survey::concerns(&self.kinds[index].followed) {
+            self.departures.survey.note_listed(index);
+        }
+    }
+
+    /// What there is of a kind is to be listed, or being listed.
+    pub(super) fn note_unlisted(&mut self, index: usize) {
+        if Survey::concerns(&self.kinds[index].followed) {
+            self.departures.survey.note_unlisted(index);
+        }
     }
 
     fn set_served(&mut self, index: usize, served: Served, now: Instant) {
@@ -173,11 +189,13 @@ impl Hub {
             self.standing.note_success(&following.served.resource);
         }
         kind.epoch += 1;
+        kind.is_listed = false;
         // What the earlier one held is gone when the list of this one has ended.
         kind.loss = Loss::Certain;
         let speaker = (Subject::Kind(index), kind.epoch);
         self.standing.note_listing(&served.resource, now);
         self.kinds[index].following = Some(self.begin_following(speaker, served));
+        self.note_unlisted(index);
     }
 
     /// Which part of the server does not say whether the kind is served. An obstacle stays as long as it is one for any kind.
@@ -195,7 +213,8 @@ impl Hub {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Clarity {
     Clear,
-    /// It seems to be gone; to be asked once more.
-    Doubtful,
     Unclear,
 }
+
+#[cfg(test)]
+mod tests;

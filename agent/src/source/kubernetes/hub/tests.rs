@@ -48,6 +48,9 @@ fn cluster(target: &str, calico: &Reply) -> Reply {
             Reply::new(200, resources("networking.k8s.io/v1", &[("NetworkPolicy", "networkpolicies")]))
         }
         "/apis/projectcalico.org/v3" => calico.clone(),
+        "/api/v1/namespaces" if !target.contains("watch=") => {
+            Reply::new(200, r#"{"metadata":{"resourceVersion":"7"},"items":[]}"#)
+        }
         "/api/v1/namespaces" => Reply::open(&[format!("{namespace}\n"), bookmark(7, true)]),
         "/api/v1/pods" | "/apis/networking.k8s.io/v1/networkpolicies" => Reply::open(&[bookmark(7, true)]),
         _ => Reply::new(404, "404 page not found"),
@@ -208,4 +211,19 @@ async fn a_store_that_is_emptied_behind_a_group_takes_nothing_with_it_that_the_o
     let heard = until(&mut inbox, |report| told(report, " deny", false)).await;
     assert!(heard.iter().any(|report| told(report, " last", true)), "{heard:?}");
     assert!(heard.iter().any(|report| told(report, " default.deny", true)), "{heard:?}");
+}
+
+#[tokio::test]
+async fn whoever_refuses_a_question_is_there() {
+    let fake = Fake::script(Vec::new()).await;
+    let connection = Connection { client: fake.client(), address: fake.address.clone() };
+    let mut hub = Hub::new(Access::default(), connection, watch::channel(None).0, mpsc::channel(64).0);
+    let mut probed = |answer: Result<(), Failure>| {
+        hub.note_outcome(Ok(Outcome::Probed(answer)));
+        hub.standing.server_lost_since().is_none()
+    };
+    let refused = |code| Err(Failure::Refused { code, message: String::new() });
+    assert!(probed(refused(403)) && probed(refused(503)));
+    assert!(!probed(Err(Failure::Unreachable("no answer".to_owned()))));
+    assert!(probed(refused(404)) && !probed(refused(401)) && probed(Ok(())));
 }
