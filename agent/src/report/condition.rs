@@ -29,7 +29,7 @@ use super::{
     jitter::Jitter,
     object::{POLICY_GROUP, Place},
 };
-use crate::agent::backoff::Allowance;
+use crate::agent::backoff::{Allowance, Backoff};
 
 /// The condition.
 const TYPE: &str = "ferrule.io/Understood";
@@ -46,6 +46,8 @@ const BURST: u32 = 10;
 const REFILL: Duration = Duration::from_secs(5);
 /// Over how long the nodes spread what all of them have to say.
 const SPREAD: Duration = Duration::from_secs(30);
+/// The first and the longest pause before something is tried again that the server could not do.
+const POSTPONED: (Duration, Duration) = (Duration::from_secs(2 * 60), Duration::from_secs(45 * 60));
 /// How often an object is looked at that has long said what it should: it may have been changed without becoming any better.
 const RECHECK: Duration = Duration::from_secs(30 * 60);
 
@@ -59,6 +61,7 @@ pub(super) struct Conditions {
     allowance: Allowance,
     /// When to look for what nobody has cleared; none if that was done.
     sweep_at: Option<Instant>,
+    sweep_retry: Backoff,
     subjects: BTreeMap<Subject, State>,
 }
 
@@ -77,6 +80,8 @@ struct State {
     due: Instant,
     /// When to see whether it still says what was said.
     recheck_at: Instant,
+    /// How long it waits when the server could not do something about it.
+    retry: Backoff,
 }
 
 /// What there is to say of an object.
@@ -94,6 +99,7 @@ impl Conditions {
             jitter,
             allowance: Allowance::new(BURST, REFILL, now),
             sweep_at: Some(now + jitter.within(SPREAD)),
+            sweep_retry: Backoff::new(POSTPONED.0, POSTPONED.1),
             subjects: BTreeMap::new(),
         }
     }
@@ -143,12 +149,7 @@ impl Conditions {
             };
             let subject = Subject { kind: resource.kind.clone(), name: place.name.clone() };
             let due = now + self.jitter.within(SPREAD);
-            self.subjects.entry(subject.clone()).or_insert_with(|| State {
-                resource: resource.clone(),
-                told: None,
-                due,
-                recheck_at: due,
-            });
+            self.subjects.entry(subject.clone()).or_insert_with(|| State::new(resource.clone(), due));
             let message = wanted.entry(subject).or_default();
             if !message.is_empty() {
                 message.push('\n');
@@ -170,6 +171,11 @@ impl Conditions {
             let objects = match attempt(api.list(&ListParams::default())).await? {
                 Outcome::Done(objects) => objects,
                 Outcome::NotFound | Outcome::Conflict => continue,
+                Outcome::Declined(reason) | Outcome::Failed(reason) => {
+                    tracing::debug!(kind, reason, "policies are not looked through for conditions");
+                    self.sweep_at = Some(now + self.jitter.around(self.sweep_retry.pause()));
+                    return Ok(());
+                }
                 Outcome::Refused(reason) => {
                     sinks.close(READ, reason, now);
                     return Ok(());
@@ -180,8 +186,7 @@ impl Conditions {
                     conditions(&object).iter().any(|one| one["type"] == TYPE && one["status"] == "False");
                 if let (true, Some(name)) = (blamed, object.metadata.name) {
                     let subject = Subject { kind: kind.to_owned(), name };
-                    let state = State { resource: resource.clone(), told: None, due: now, recheck_at: now };
-                    self.subjects.entry(subject).or_insert(state);
+                    self.subjects.entry(subject).or_insert_with(|| State::new(resource.clone(), now));
                 }
             }
         }
@@ -207,6 +212,10 @@ impl Conditions {
                 self.subjects.remove(subject);
                 return Ok(());
             }
+            Outcome::Declined(reason) | Outcome::Failed(reason) => {
+                state.postpone(subject, &reason, self.jitter, now);
+                return Ok(());
+            }
             Outcome::Refused(reason) => {
                 sinks.close(READ, reason, now);
                 return Ok(());
@@ -228,6 +237,7 @@ impl Conditions {
                     Verdict::Understood => drop(self.subjects.remove(subject)),
                     Verdict::NotUnderstood(_) => {
                         state.told = Some(verdict);
+                        state.retry.reset();
                         // Findings that follow each other are one condition.
                         state.due = now + REFILL;
                         state.recheck_at = now + self.jitter.around(RECHECK);
@@ -236,9 +246,28 @@ impl Conditions {
             }
             Outcome::Conflict => state.due = now + REFILL,
             Outcome::NotFound => drop(self.subjects.remove(subject)),
+            Outcome::Declined(reason) | Outcome::Failed(reason) => {
+                state.postpone(subject, &reason, self.jitter, now);
+            }
             Outcome::Refused(reason) => sinks.close(WRITE, reason, now),
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// Nothing is known of it; something may be said from this time on.
+    fn new(resource: ApiResource, due: Instant) -> Self {
+        let retry = Backoff::new(POSTPONED.0, POSTPONED.1);
+        Self { resource, told: None, due, recheck_at: due, retry }
+    }
+
+    /// Nothing can be said of it now; of others, perhaps.
+    fn postpone(&mut self, subject: &Subject, reason: &str, jitter: Jitter, now: Instant) {
+        let Subject { kind, name } = subject;
+        tracing::debug!(kind, name, reason, "not told by a condition");
+        self.due = now + jitter.around(self.retry.pause());
+        self.recheck_at = self.due;
     }
 }
 

@@ -1,5 +1,7 @@
 //! The object of the node: what stands in it, and its writing.
 
+use std::time::Duration;
+
 use ferrule_ruleset::{
     finding::{Finding, Severity},
     name::NodeName,
@@ -25,7 +27,7 @@ use super::{
     pace::{Change, Pace},
 };
 use crate::{
-    agent::{Cut, Remedy},
+    agent::{Cut, Remedy, backoff::Backoff},
     definition::{Enforcement, NodeFinding, NodeObstacle, NodePolicyStatus},
     status::{PATIENCE, Refusal, Status},
 };
@@ -39,6 +41,8 @@ const DATAPLANE: &str = "nftables";
 
 const WRITE: Sink = "create and patch nodepolicystatuses.ferrule.io";
 const READ: Sink = "get the Node";
+/// The first and the longest pause after the server could not write it.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
 
 /// What there is to say of a node, but for when it is said. The condition is as old as the caller knows.
 pub(super) fn enforcement(status: &Status, now: Instant, clock: &Clock) -> Enforcement {
@@ -141,14 +145,19 @@ fn ready(status: &Status, now: Instant, clock: &Clock) -> Condition {
 pub(super) struct NodeObject {
     client: Client,
     node: NodeName,
+    jitter: Jitter,
     pace: Pace,
     written: Option<Enforcement>,
+    retry: Backoff,
+    /// Until when nothing is written, as the server could not; none if it could.
+    retry_at: Option<Instant>,
 }
 
 impl NodeObject {
     /// Nothing has been written.
     pub fn new(client: Client, node: NodeName, jitter: Jitter) -> Self {
-        Self { client, node, pace: Pace::new(jitter), written: None }
+        let retry = Backoff::new(PAUSES.0, PAUSES.1);
+        Self { client, node, jitter, pace: Pace::new(jitter), written: None, retry, retry_at: None }
     }
 
     /// This is how the node stands now. Writes it if it is time to.
@@ -161,7 +170,8 @@ impl NodeObject {
         let now = Instant::now();
         self.carry_over(&mut enforcement);
         let change = self.change(&enforcement);
-        if !self.pace.is_due(change, now) || !sinks.is_open(WRITE, now) {
+        let is_held = self.retry_at.is_some_and(|at| now < at);
+        if !self.pace.is_due(change, now) || is_held || !sinks.is_open(WRITE, now) {
             return Ok(());
         }
         enforcement.report_time = Some(clock.time(now));
@@ -169,6 +179,8 @@ impl NodeObject {
             Outcome::Done(()) => {
                 sinks.open(WRITE);
                 self.pace.note_write(now);
+                self.retry.reset();
+                self.retry_at = None;
                 self.written = Some(enforcement);
             }
             Outcome::NotFound => {
@@ -176,7 +188,12 @@ impl NodeObject {
                 sinks.close(WRITE, reason, now);
             }
             Outcome::Conflict => self.pace.note_write(now),
-            Outcome::Refused(reason) => sinks.close(WRITE, reason, now),
+            Outcome::Failed(reason) => {
+                tracing::debug!(reason, "the object of the node is not written");
+                self.retry_at = Some(now + self.jitter.around(self.retry.pause()));
+            }
+            // There is one such object, so that what holds of it holds of all that we write there.
+            Outcome::Declined(reason) | Outcome::Refused(reason) => sinks.close(WRITE, reason, now),
         }
         Ok(())
     }
@@ -212,11 +229,19 @@ impl NodeObject {
     async fn write(&self, enforcement: &Enforcement, sinks: &mut Sinks) -> Result<Outcome<()>, Unreachable> {
         match self.write_status(enforcement).await? {
             Outcome::NotFound => {}
-            outcome @ (Outcome::Done(()) | Outcome::Conflict | Outcome::Refused(_)) => return Ok(outcome),
+            outcome @ (Outcome::Done(())
+            | Outcome::Conflict
+            | Outcome::Declined(_)
+            | Outcome::Failed(_)
+            | Outcome::Refused(_)) => return Ok(outcome),
         }
         match self.create(sinks).await? {
             Outcome::Done(()) => self.write_status(enforcement).await,
-            outcome @ (Outcome::NotFound | Outcome::Conflict | Outcome::Refused(_)) => Ok(outcome),
+            outcome @ (Outcome::NotFound
+            | Outcome::Conflict
+            | Outcome::Declined(_)
+            | Outcome::Failed(_)
+            | Outcome::Refused(_)) => Ok(outcome),
         }
     }
 
@@ -241,7 +266,8 @@ impl NodeObject {
                     self.node
                 )));
             }
-            Outcome::Refused(_) => {}
+            Outcome::Failed(reason) => return Ok(Outcome::Failed(reason)),
+            Outcome::Declined(_) | Outcome::Refused(_) => {}
         }
         let (api, parameters, patch) = (self.api(), parameters(), Patch::Apply(object));
         let request = api.patch(self.node.as_str(), &parameters, &patch);

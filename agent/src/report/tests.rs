@@ -1,6 +1,7 @@
 //! What is told, over an API server in memory. Time is paused: it passes only while everything waits.
 
 mod condition;
+mod postponed;
 mod server;
 
 use std::{collections::BTreeMap, future::Future};
@@ -76,7 +77,11 @@ async fn play<F: Future<Output = ()>>(script: impl FnOnce(Server, Agent) -> F) {
 }
 
 fn policy(name: &str) -> PolicyKey {
-    let namespace = Some(NamespaceName::from("shop"));
+    policy_in("shop", name)
+}
+
+fn policy_in(namespace: &str, name: &str) -> PolicyKey {
+    let namespace = Some(NamespaceName::from(namespace));
     PolicyKey { kind: PolicyKind::KubernetesNetworkPolicy, namespace, name: name.into() }
 }
 
@@ -226,12 +231,13 @@ async fn a_missing_right_is_one_finding_and_no_loop() {
         ("/adminnetworkpolicies", "get and list policies of policy.networking.k8s.io"),
     ] {
         play(async |server, mut agent| {
-            server.answer_with(part, Some((403, "you are nobody")));
+            let refusal = "things is forbidden: User \"nobody\" cannot touch resource \"things\" in API group \"\"";
+            server.answer_with(part, Some((403, refusal)));
             agent.find(vec![finding(policy("web"), "wrong")]);
             sleep(4 * MINUTE).await;
             let complaints = agent.complaints().unwrap();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
-            assert!(complaints[0].contains(&format!("cannot {verb}: you are nobody")), "{complaints:?}");
+            assert!(complaints[0].contains(&format!("cannot {verb}: {refusal}")), "{complaints:?}");
             sleep(60 * MINUTE).await;
             assert!(server.asked(part).len() <= 26, "{part}: {}", server.asked(part).len());
             // An object that may not be read is told about all the same.
