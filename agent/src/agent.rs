@@ -42,7 +42,7 @@ use crate::{
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
-    source::{Message, Obstacle, Report, Source, manifests::Locations},
+    source::{Ended, Message, Obstacle, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
@@ -93,6 +93,7 @@ pub struct Agent<D> {
     hygiene: Hygiene,
     settings: Option<InterfaceSettings>,
     endpoint_status: Option<EndpointStatusFiles>,
+    reports: Option<Ended>,
     reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
@@ -128,6 +129,7 @@ impl<D: Dataplane> Agent<D> {
             hygiene: Hygiene::new(None),
             settings: None,
             endpoint_status: None,
+            reports: None,
             reachability: None,
             journal: Journal::new(locations),
             status,
@@ -172,6 +174,7 @@ impl<D: Dataplane> Agent<D> {
             sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
             report = duties::report(&mut self.settings) => self.take_report(report),
             report = duties::endpoint_status(&mut self.endpoint_status) => self.take_endpoint_status(report),
+            () = duties::end_of_reports(&mut self.reports) => self.take_end_of_reports(),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {

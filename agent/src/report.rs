@@ -40,7 +40,7 @@ use tokio::{
 use crate::{
     api_server::Access,
     definition::Enforcement,
-    source::{Message, Report, Source},
+    source::{Alive, Ended, Message, Report, Source},
     status::Status,
 };
 use attempt::{Sinks, Unreachable};
@@ -60,7 +60,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 /// After how long something that is not allowed or not served is asked for again.
 const CLOSED: Duration = Duration::from_secs(300);
 
-/// Starts the thread that tells people.
+/// Starts the thread that tells people. Enforcement does not depend on it, whatever its end is.
 ///
 /// # Errors
 /// If there is no thread, or no runtime for it, to be had.
@@ -69,11 +69,12 @@ pub fn start(
     node: NodeName,
     status: watch::Receiver<Status>,
     findings: mpsc::Sender<Message>,
-) -> io::Result<()> {
+) -> io::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let work = move || runtime.block_on(run(&access, node, status, findings));
+    let (alive, ended) = Ended::watch();
+    let work = move || runtime.block_on(run(&access, node, status, findings, alive));
     thread::Builder::new().name("report".to_owned()).spawn(work)?;
-    Ok(())
+    Ok(ended)
 }
 
 async fn run(
@@ -81,6 +82,7 @@ async fn run(
     node: NodeName,
     status: watch::Receiver<Status>,
     findings: mpsc::Sender<Message>,
+    _alive: Alive,
 ) {
     let mut pause = PAUSES.0;
     // Credentials that cannot be read are the source's to report.

@@ -96,16 +96,17 @@ impl Obstacle {
     }
 }
 
-/// Resolves when a source has ended, which none does unless something is wrong with it. A panic counts.
+/// Resolves when a source, or whoever else has it, has ended, which none does unless something is wrong with it. A panic counts.
 #[derive(Debug)]
 pub struct Ended(oneshot::Receiver<()>);
 
 /// Kept by a source while it works.
 #[derive(Debug)]
-struct Alive(#[expect(dead_code, reason = "its drop is what counts")] oneshot::Sender<()>);
+pub(crate) struct Alive(#[expect(dead_code, reason = "its drop is what counts")] oneshot::Sender<()>);
 
 impl Ended {
-    fn watch() -> (Alive, Self) {
+    /// The end that is kept, and the one that is heard.
+    pub(crate) fn watch() -> (Alive, Self) {
         let (alive, ended) = oneshot::channel();
         (Alive(alive), Self(ended))
     }

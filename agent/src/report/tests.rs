@@ -231,7 +231,8 @@ async fn a_missing_right_is_one_finding_and_no_loop() {
         ("/adminnetworkpolicies", "get and list policies of policy.networking.k8s.io"),
     ] {
         play(async |server, mut agent| {
-            let refusal = "things is forbidden: User \"nobody\" cannot touch resource \"things\" in API group \"\"";
+            let refusal =
+                "things is forbidden: User \"nobody\" cannot touch resource \"things\" in API group \"\"";
             server.answer_with(part, Some((403, refusal)));
             agent.find(vec![finding(policy("web"), "wrong")]);
             sleep(4 * MINUTE).await;
