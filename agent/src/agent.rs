@@ -213,6 +213,9 @@ impl<D: Dataplane> Agent<D> {
                 self.journal.note_obstacles(&known, &self.obstacles[&message.source]);
             }
             Report::Findings(findings) => self.journal.note_findings(message.source, findings),
+            Report::Judgements(judgements) => {
+                self.status.send_modify(|status| status.judgements = judgements);
+            }
         }
     }
 

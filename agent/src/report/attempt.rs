@@ -102,6 +102,18 @@ impl Sinks {
         self.closed.insert(sink, Closed { reason, until: now + CLOSED });
     }
 
+    /// This came of asking.
+    pub fn note<T>(&mut self, sink: Sink, outcome: &Outcome<T>, now: Instant) {
+        match outcome {
+            Outcome::Refused(reason) => self.close(sink, reason.clone(), now),
+            Outcome::Done(_)
+            | Outcome::NotFound
+            | Outcome::Conflict
+            | Outcome::Declined(_)
+            | Outcome::Failed(_) => self.open(sink),
+        }
+    }
+
     /// It was had.
     pub fn open(&mut self, sink: Sink) {
         self.closed.remove(sink);

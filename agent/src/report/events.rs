@@ -31,7 +31,10 @@ use super::{
     jitter::Jitter,
     object::Place,
 };
-use crate::agent::backoff::{Allowance, Backoff};
+use crate::{
+    agent::backoff::{Allowance, Backoff},
+    source::{Judged, Judgements},
+};
 
 /// How many requests may be made at once.
 const BURST: u32 = 10;
@@ -42,7 +45,7 @@ const SPREAD: Duration = Duration::from_secs(30);
 /// After how long an Event of ours is renewed.
 const RENEWAL: Duration = Duration::from_secs(45 * 60);
 /// The first and the longest pause before something is told again that could not be.
-const POSTPONED: (Duration, Duration) = (Duration::from_secs(2 * 60), Duration::from_secs(45 * 60));
+const POSTPONED: (Duration, Duration) = (Duration::from_secs(3 * 60), Duration::from_secs(45 * 60));
 /// After how long an Event of another node is looked after, which may be gone.
 const RECHECK: Duration = Duration::from_secs(3 * 60 * 60);
 
@@ -56,7 +59,7 @@ pub(super) struct Events {
     jitter: Jitter,
     allowance: Allowance,
     told: BTreeMap<Concern, Told>,
-    /// The objects that there are concerns about.
+    /// The objects that there are concerns about and that were asked for.
     objects: BTreeMap<ResourceKey, ObjectReference>,
 }
 
@@ -99,24 +102,40 @@ impl Events {
     /// These are all the concerns now. Tells what is due of them, as far as the allowance goes.
     pub async fn tell(
         &mut self,
-        concerns: &BTreeSet<Concern>,
+        concerns: &[Concern],
+        judgements: &Judgements,
         clock: &Clock,
         sinks: &mut Sinks,
     ) -> Result<(), Unreachable> {
         let now = Instant::now();
-        self.told.retain(|concern, _| concerns.contains(concern));
-        self.objects.retain(|object, _| concerns.iter().any(|concern| concern.object == *object));
+        let present: BTreeSet<&Concern> = concerns.iter().collect();
+        self.told.retain(|concern, _| present.contains(concern));
+        let objects: BTreeSet<&ResourceKey> = concerns.iter().map(|concern| &concern.object).collect();
+        self.objects.retain(|object, _| objects.contains(object));
         for concern in self.due(concerns, now) {
+            let judged = judgements.get(&concern.object);
+            // What was found in an object is on its way together with what was seen of it.
+            if judged.is_none() && !is_asked_for(concern) {
+                continue;
+            }
             if !sinks.is_open(WRITE, now) || !self.allowance.spend(now) {
                 break;
             }
-            self.tell_of(concern, clock, sinks).await?;
+            self.tell_of(concern, judged, clock, sinks).await?;
         }
         Ok(())
     }
 
+    /// The server can again what it could not: nothing that was postponed waits any longer.
+    pub fn hasten(&mut self, now: Instant) {
+        let soon = now + self.jitter.within(SPREAD);
+        for told in self.told.values_mut().filter(|told| matches!(told.standing, Standing::Untold)) {
+            told.due = told.due.min(soon);
+        }
+    }
+
     /// What there is to do something about, in the order of how long it has waited.
-    fn due<'a>(&mut self, concerns: &'a BTreeSet<Concern>, now: Instant) -> Vec<&'a Concern> {
+    fn due<'a>(&mut self, concerns: &'a [Concern], now: Instant) -> Vec<&'a Concern> {
         let mut waiting = Vec::new();
         for concern in concerns {
             let delay = match concern.scope {
@@ -130,18 +149,23 @@ impl Events {
                 waiting.push((due, concern));
             }
         }
-        waiting.sort();
+        waiting.sort_by_key(|(due, _)| *due);
         waiting.into_iter().map(|(_, concern)| concern).collect()
     }
 
     async fn tell_of(
         &mut self,
         concern: &Concern,
+        judged: Option<&Judged>,
         clock: &Clock,
         sinks: &mut Sinks,
     ) -> Result<(), Unreachable> {
         let now = Instant::now();
-        let regarding = match self.identity(&concern.object, sinks).await? {
+        let identity = match judged.and_then(|judged| as_judged(&concern.object, judged)) {
+            Some(regarding) => Identity::Known(regarding),
+            None => self.identity(&concern.object, sinks).await?,
+        };
+        let regarding = match identity {
             Identity::Known(regarding) => regarding,
             Identity::Gone => {
                 self.note(concern, Standing::Others, now + self.jitter.around(RENEWAL));
@@ -276,6 +300,18 @@ impl Events {
         }
         Ok(identity)
     }
+}
+
+/// Whether the server is asked for the object: what is found by something else than its conversion is about objects of which nothing was kept.
+fn is_asked_for(concern: &Concern) -> bool {
+    concern.scope == Scope::Node || matches!(concern.object, ResourceKey::Namespace(_))
+}
+
+/// The object as Events refer to it, by what was seen of it.
+fn as_judged(key: &ResourceKey, judged: &Judged) -> Option<ObjectReference> {
+    let place = Place::of(key);
+    let resource = place.resource(judged.api_version)?;
+    Some(reference(&place, resource, Some(judged.uid.to_string())))
 }
 
 fn reference(place: &Place, resource: &ApiResource, uid: Option<String>) -> ObjectReference {

@@ -42,7 +42,7 @@ const DATAPLANE: &str = "nftables";
 const WRITE: Sink = "create and patch nodepolicystatuses.ferrule.io";
 const READ: Sink = "get the Node";
 /// The first and the longest pause after the server could not write it.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
+const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(300));
 
 /// What there is to say of a node, but for when it is said. The condition is as old as the caller knows.
 pub(super) fn enforcement(status: &Status, now: Instant, clock: &Clock) -> Enforcement {
@@ -196,6 +196,11 @@ impl NodeObject {
             Outcome::Declined(reason) | Outcome::Refused(reason) => sinks.close(WRITE, reason, now),
         }
         Ok(())
+    }
+
+    /// Whether the server could not write it when it was last asked to.
+    pub fn is_failing(&self) -> bool {
+        self.retry_at.is_some()
     }
 
     /// A condition is as old as its status.

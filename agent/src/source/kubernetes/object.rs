@@ -23,12 +23,14 @@ const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 /// An object, less what nobody reads and what changes without meaning.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// The object itself, without `metadata.resourceVersion` and `metadata.uid`.
+    /// The object itself, without `metadata.resourceVersion`, `metadata.uid` and `metadata.generation`.
     pub tree: Node,
     /// `metadata.resourceVersion`, opaque.
     pub version: Box<str>,
     /// `metadata.uid`: tells an object from a later one of the same name.
     pub uid: Box<str>,
+    /// `metadata.generation`: counts what its author said, where the kind has it.
+    pub generation: Option<i64>,
 }
 
 /// A line of a watch.
@@ -111,7 +113,10 @@ impl Object {
         };
         let version = take("resourceVersion").unwrap_or_default();
         let uid = take("uid").unwrap_or_default();
-        Self { tree, version, uid }
+        let generation = metadata_of(&mut tree).and_then(|metadata| metadata.remove("generation"));
+        let generation = generation
+            .and_then(|node| if let Value::Integer(number) = node.value { Some(number) } else { None });
+        Self { tree, version, uid, generation }
     }
 
     /// A text of the metadata.
