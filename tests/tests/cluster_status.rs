@@ -128,10 +128,10 @@ fn churn_is_not_written_down() {
     end(rig);
 }
 
-/// Namespaces in which no Event can be made: one under deletion, and one whose quota is used up. Their policies come first in every order.
+/// Namespaces in which no Event can be made: one under deletion (403), and one whose webhook does not answer (500). Their policies come first in every order.
 #[test]
 fn a_namespace_that_takes_no_events_silences_nobody() {
-    let mut rig = wire("full");
+    let mut rig = wire("guard");
     let wrong = |namespace: &str| {
         json!({
             "apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy",
@@ -139,15 +139,21 @@ fn a_namespace_that_takes_no_events_silences_nobody() {
             "spec": {"selector": "app == 'server", "types": ["Ingress"]},
         })
     };
-    for namespace in ["aa-closing", "aa-full"] {
+    for namespace in ["aa-closing", "aa-guarded"] {
         let namespaced = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         rig.client().apply(&namespaced).unwrap();
         rig.client().apply(&wrong(namespace)).unwrap();
     }
-    rig.apply(
-        "{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: aa-full}, spec: {hard: {count/events.events.k8s.io: 0}}, status: {hard: {count/events.events.k8s.io: 0}, used: {count/events.events.k8s.io: 0}}}",
-    )
-    .unwrap();
+    let guard = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "guard"},
+        "webhooks": [{
+            "name": "guard.example.org", "sideEffects": "None", "admissionReviewVersions": ["v1"], "failurePolicy": "Fail",
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "aa-guarded"}},
+            "rules": [{"apiGroups": ["events.k8s.io"], "apiVersions": ["*"], "resources": ["events"], "operations": ["*"]}],
+        }],
+    });
+    rig.client().apply(&guard).unwrap();
     let closing = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "aa-closing"}});
     rig.client().delete_gently(&closing).unwrap();
     rig.client()

@@ -67,6 +67,8 @@ pub(super) struct Conditions {
     sweep_retry: Backoff,
     /// The kinds that were looked through.
     swept: BTreeSet<PolicyKind>,
+    /// What was found to be said not to be understood, and has not been judged yet.
+    blamed: BTreeSet<ResourceKey>,
     subjects: BTreeMap<ResourceKey, State>,
 }
 
@@ -94,6 +96,7 @@ impl Conditions {
             sweep_at: now + jitter.within(SPREAD),
             sweep_retry: Backoff::new(POSTPONED.0, POSTPONED.1),
             swept: BTreeSet::new(),
+            blamed: BTreeSet::new(),
             subjects: BTreeMap::new(),
         }
     }
@@ -109,12 +112,13 @@ impl Conditions {
         if self.sweep_at <= now && sinks.is_open(READ, now) {
             self.sweep(judgements, sinks).await?;
         }
-        self.subjects.retain(|key, state| state.told.is_none() || judgements.contains_key(key));
-        let wrong = judgements.iter().filter(|(key, judged)| {
-            Judged::has_condition(key) && !judged.errors.is_empty() && !self.subjects.contains_key(*key)
-        });
-        let wrong: Vec<ResourceKey> = wrong.map(|(key, _)| key.clone()).collect();
-        self.subjects.extend(wrong.into_iter().map(|key| (key, State::new(now))));
+        self.subjects.retain(|key, _| judgements.contains_key(key));
+        for (key, judged) in judgements {
+            let is_wrong = Judged::has_condition(key) && !judged.errors.is_empty();
+            if (self.blamed.remove(key) || is_wrong) && !self.subjects.contains_key(key) {
+                self.subjects.insert(key.clone(), State::new(now));
+            }
+        }
         for key in self.due(judgements, now) {
             let open = sinks.is_open(READ, now) && sinks.is_open(WRITE, now);
             if !open || !self.allowance.spend(now) {
@@ -187,7 +191,7 @@ impl Conditions {
             for name in objects.items.into_iter().filter(is_blamed).filter_map(|object| object.metadata.name)
             {
                 let blamed = PolicyKey { kind: *kind, namespace: None, name: name.into() };
-                self.subjects.entry(ResourceKey::Policy(blamed)).or_insert_with(|| State::new(now));
+                self.blamed.insert(ResourceKey::Policy(blamed));
             }
         }
         Ok(())
