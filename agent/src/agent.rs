@@ -43,7 +43,7 @@ use crate::{
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
-    source::{Message, Obstacle, Report, Source, manifests::Locations},
+    source::{Ended, Message, Obstacle, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
@@ -96,6 +96,7 @@ pub struct Agent<D> {
     strays: Strays,
     settings: Option<InterfaceSettings>,
     endpoint_status: Option<EndpointStatusFiles>,
+    reports: Option<Ended>,
     reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
@@ -132,6 +133,7 @@ impl<D: Dataplane> Agent<D> {
             strays: Strays::default(),
             settings: None,
             endpoint_status: None,
+            reports: None,
             reachability: None,
             journal: Journal::new(locations),
             status,
@@ -177,6 +179,7 @@ impl<D: Dataplane> Agent<D> {
             sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
             report = duties::report(&mut self.settings) => self.take_report(report),
             report = duties::endpoint_status(&mut self.endpoint_status) => self.take_endpoint_status(report),
+            () = duties::end_of_reports(&mut self.reports) => self.take_end_of_reports(),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -215,6 +218,9 @@ impl<D: Dataplane> Agent<D> {
                 self.journal.note_obstacles(&known, &self.obstacles[&message.source]);
             }
             Report::Findings(findings) => self.journal.note_findings(message.source, findings),
+            Report::Judgements(judgements) => {
+                self.status.send_modify(|status| status.judgements = judgements);
+            }
         }
     }
 

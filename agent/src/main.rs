@@ -82,9 +82,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);
     let Started { locations, address, ended: mut policy } = start_input(&config.input, sender.clone())?;
-    if let Input::Kubernetes(access) = &config.input {
-        report::start(access.clone(), config.node.clone(), status.subscribe(), sender.clone())?;
-    }
+    let reports = match &config.input {
+        Input::Kubernetes(access) => {
+            Some(report::start(access.clone(), config.node.clone(), status.subscribe(), sender.clone())?)
+        }
+        Input::Manifests(_) => None,
+    };
     let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
     let settings = interface_settings::start(
         config.interface_settings,
@@ -98,7 +101,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         .with_conntrack(conntrack)
         .with_startup_protection(config.startup_protection, Boot::within(config.boot_window))
         .with_interface_settings(settings)
-        .with_endpoint_status(endpoint_status);
+        .with_endpoint_status(endpoint_status)
+        .with_reports(reports);
     if let Some(rollback) = config.rollback {
         agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets, address));
     }

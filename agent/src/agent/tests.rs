@@ -2,6 +2,7 @@
 mod endpoint_status;
 mod fake;
 mod objects;
+mod reports;
 mod rollback;
 mod startup;
 
