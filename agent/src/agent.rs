@@ -7,6 +7,7 @@
 //! * The loop's log says one line per reconciliation that changed something or failed.
 
 pub(crate) mod backoff;
+mod bearing;
 mod changes;
 mod dataplane;
 mod duties;

@@ -22,10 +22,11 @@ use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
+    bearing::Bearing,
     changes::Changes,
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
-    rollback::{Rollback, describe},
+    rollback::{Made, Rollback, describe},
     startup::Workloads,
 };
 use crate::metrics::{Metrics, Outcome, Stage};
@@ -239,7 +240,10 @@ impl<D: Dataplane> Reconciler<D> {
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
-            let change = self.rollback.as_ref().map(|_| describe(&transaction));
+            let change = self.rollback.as_ref().map(|_| Made {
+                names: describe(&transaction),
+                bearing: Bearing::of(&transaction, applied.as_ref(), &self.policy),
+            });
             let batches = transaction.batches.len();
             let started = Instant::now();
             let result = self.dataplane.commit(transaction).await;

@@ -21,7 +21,7 @@ use crate::{
     resource::{
         Configuration, ConfigurationScope, EndpointPort, EndpointSlice, HostEndpoint, HostEndpointState,
         HostInterface, Namespace, NetworkSet, NetworkSetKey, Node, Pod, PodExtras, PodState, Resource,
-        Service, ServiceAccount, ServicePort,
+        Service, ServiceAccount, ServicePort, Tenure,
     },
     selector::Selector,
     settings::Layer,
@@ -61,6 +61,7 @@ pub(super) fn pod(name: &str, text: &str, addresses: &[&str]) -> Pod {
         service_account: None,
         addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         ports: Vec::new(),
+        tenure: Tenure::Lasting,
         extras: PodExtras::default(),
     }
 }
