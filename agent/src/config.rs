@@ -24,7 +24,7 @@ use ferrule_ruleset::{
     name::{InterfaceName, NodeName},
     settings::{Failsafe, FailsafeError, Layer},
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use choice::LogFormat;
 pub use settings::Settings;
@@ -185,6 +185,14 @@ fn read(path: &Path) -> Result<Settings, ConfigError> {
 
 fn logging(settings: &Settings, rust_log: Option<String>) -> Result<Logging, ConfigError> {
     let level = settings.log_level.clone().or(rust_log).unwrap_or_else(|| LOG_LEVEL.to_owned());
+    let own = settings.log_level.as_deref().unwrap_or_default();
+    if let Some(wrong) = own.split(',').find(|part| !part.is_empty() && !is_log_directive(part)) {
+        return Err(ConfigError::Invalid {
+            setting: "log-level",
+            value: wrong.to_owned(),
+            reason: "a level is wanted (off, error, warn, info, debug or trace), or target=level".to_owned(),
+        });
+    }
     let filter = EnvFilter::try_new(&level).map_err(|error| ConfigError::Invalid {
         setting: "log-level",
         value: level,
@@ -313,6 +321,12 @@ fn rollback(
     })?;
     let wanted = (has_api_server || !targets.is_empty()) && !after.is_zero();
     Ok(wanted.then_some(RollbackSettings { targets, after }))
+}
+
+/// Whether a part of a filter is a level, or names one for a target. The filter itself takes a lone word that is no level for a target, and then nothing
+/// else is written at all.
+fn is_log_directive(directive: &str) -> bool {
+    directive.contains(['=', '[']) || directive.trim().parse::<LevelFilter>().is_ok()
 }
 
 fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {

@@ -29,5 +29,6 @@ pub mod metrics;
 pub mod netlink;
 pub mod reachability;
 pub mod report;
+pub mod sole;
 pub mod source;
 pub mod status;

@@ -205,6 +205,11 @@ impl<D: Dataplane> Reconciler<D> {
         self.resolver.findings()
     }
 
+    /// What the node's policies refer to and nobody defines.
+    pub fn absences(&self) -> Vec<Finding> {
+        self.resolver.absences()
+    }
+
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
     pub async fn reconcile(&mut self) -> Result<Summary, CommitError> {
         let started = Instant::now();
