@@ -168,14 +168,15 @@ impl NodeObject {
         match self.write(&enforcement, sinks).await? {
             Outcome::Done(()) => {
                 sinks.open(WRITE);
-                self.pace.note_write(now);
+                // The server may have taken its time, and the pace is what it sees.
+                self.pace.note_write(Instant::now());
                 self.written = Some(enforcement);
             }
             Outcome::NotFound => {
                 let reason = "the cluster does not serve this kind; apply deploy/base".to_owned();
                 sinks.close(WRITE, reason, now);
             }
-            Outcome::Conflict => self.pace.note_write(now),
+            Outcome::Conflict => self.pace.note_write(Instant::now()),
             Outcome::Refused(reason) => sinks.close(WRITE, reason, now),
         }
         Ok(())
