@@ -190,6 +190,7 @@ async fn a_change_for_workloads_does_not_shield_one_for_the_node() {
             world.start(vec![allow("good", 80)]).await;
             seconds(10).await;
             world.tell(allow("third", 80)).await;
+            world.settle().await;
             world.tell(host()).await;
             world.tell(allow("cut", 80)).await;
             seconds(12).await;
