@@ -23,7 +23,7 @@ use tokio::{
 
 use super::*;
 use fake::Fake;
-use objects::{allow, key, namespace, node, pod};
+use objects::{allow, host, key, namespace, node, pod};
 
 /// The agent's surroundings.
 struct World {
