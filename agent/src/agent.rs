@@ -16,6 +16,7 @@ mod quarantine;
 mod reconcile;
 mod rollback;
 mod startup;
+mod strays;
 mod trigger;
 
 use std::{
@@ -34,7 +35,7 @@ pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 pub use rollback::{Cut, Remedy, Rollback, Sighting};
-pub use startup::{Guard, StartupProtection};
+pub use startup::{Boot, Guard, StartupProtection};
 
 use crate::{
     allocator,
@@ -42,7 +43,7 @@ use crate::{
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
-    source::{Message, Obstacle, Report, Source, manifests::Locations},
+    source::{Ended, Message, Obstacle, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
@@ -50,6 +51,7 @@ use hygiene::Hygiene;
 use journal::Journal;
 use reconcile::Summary;
 use startup::Startup;
+use strays::Strays;
 use trigger::{Cause, Trigger};
 
 /// How often the loop gives a sign of life although nothing happens.
@@ -91,8 +93,10 @@ pub struct Agent<D> {
     backoff: Backoff,
     repairs: Allowance,
     hygiene: Hygiene,
+    strays: Strays,
     settings: Option<InterfaceSettings>,
     endpoint_status: Option<EndpointStatusFiles>,
+    reports: Option<Ended>,
     reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
@@ -126,8 +130,10 @@ impl<D: Dataplane> Agent<D> {
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
+            strays: Strays::default(),
             settings: None,
             endpoint_status: None,
+            reports: None,
             reachability: None,
             journal: Journal::new(locations),
             status,
@@ -158,6 +164,7 @@ impl<D: Dataplane> Agent<D> {
             self.startup.retry_at(),
             self.reconciler.quarantine().retry_at(),
             self.hygiene.retry_at(),
+            self.strays.alarm(),
             self.reconciler.rollback().and_then(Rollback::alarm),
         ];
         let alarm = alarms.into_iter().flatten().min();
@@ -172,6 +179,7 @@ impl<D: Dataplane> Agent<D> {
             sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
             report = duties::report(&mut self.settings) => self.take_report(report),
             report = duties::endpoint_status(&mut self.endpoint_status) => self.take_endpoint_status(report),
+            () = duties::end_of_reports(&mut self.reports) => self.take_end_of_reports(),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -210,6 +218,9 @@ impl<D: Dataplane> Agent<D> {
                 self.journal.note_obstacles(&known, &self.obstacles[&message.source]);
             }
             Report::Findings(findings) => self.journal.note_findings(message.source, findings),
+            Report::Judgements(judgements) => {
+                self.status.send_modify(|status| status.judgements = judgements);
+            }
         }
     }
 
@@ -310,6 +321,10 @@ impl<D: Dataplane> Agent<D> {
 
     fn publish(&mut self) {
         let now = Instant::now();
+        if let Some(findings) = self.strays.news(now) {
+            self.metrics.set_unplaced(findings.len());
+            self.journal.note_findings(Source::Endpoints, findings);
+        }
         self.metrics.set_findings(self.journal.findings().values().map(Vec::len).sum());
         let pending = !self.trigger.is_empty();
         let journal = &self.journal;

@@ -42,6 +42,7 @@ const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
 const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
 /// After how long without an answer of the source a change is taken back, unless told otherwise.
 const ROLLBACK_AFTER: &str = "10s";
+const BOOT_WINDOW: &str = "10m";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
 
@@ -63,6 +64,8 @@ pub struct Config {
     pub input: Input,
     /// What holds until the sources have been read.
     pub startup_protection: StartupProtection,
+    /// For how long after the node was started workloads that run say nothing about how long they have.
+    pub boot_window: Duration,
     /// Below which directory a file is kept for each pod whose policy is in force; none for no such files.
     pub endpoint_status: Option<PathBuf>,
     /// The links whose addresses are left out.
@@ -212,6 +215,7 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
         node: NodeName::new(node),
         input: input(settings.manifests, settings.kubernetes, settings.kubeconfig)?,
         startup_protection: settings.startup_protection.unwrap_or_default().into(),
+        boot_window: time("boot-window", settings.boot_window.as_deref().unwrap_or(BOOT_WINDOW))?,
         endpoint_status: settings.endpoint_status_path_prefix,
         interface_exclude: exclusions(settings.interface_exclude),
         interface_settings: settings.interface_settings.unwrap_or_default().into(),
@@ -305,14 +309,17 @@ fn rollback(
                     .to_owned(),
         });
     }
-    let after = after.unwrap_or(ROLLBACK_AFTER);
-    let after = duration::parse(after).ok_or_else(|| ConfigError::Invalid {
-        setting: "rollback-after",
-        value: after.to_owned(),
-        reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
-    })?;
+    let after = time("rollback-after", after.unwrap_or(ROLLBACK_AFTER))?;
     let wanted = (has_api_server || !targets.is_empty()) && !after.is_zero();
     Ok(wanted.then_some(RollbackSettings { targets, after }))
+}
+
+fn time(setting: &'static str, text: &str) -> Result<Duration, ConfigError> {
+    duration::parse(text).ok_or_else(|| ConfigError::Invalid {
+        setting,
+        value: text.to_owned(),
+        reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
+    })
 }
 
 fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {

@@ -31,3 +31,4 @@ pub mod reachability;
 pub mod report;
 pub mod source;
 pub mod status;
+mod turns;

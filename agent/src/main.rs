@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use ferrule_agent::{
-    agent::{Agent, Reconciler},
+    agent::{Agent, Boot, Reconciler},
     allocator,
     config::{Config, ConfigError, Input, Task},
     conntrack,
@@ -82,9 +82,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);
     let Started { locations, address, ended: mut policy } = start_input(&config.input, sender.clone())?;
-    if let Input::Kubernetes(access) = &config.input {
-        report::start(access.clone(), config.node.clone(), status.subscribe(), sender.clone())?;
-    }
+    let reports = match &config.input {
+        Input::Kubernetes(access) => {
+            Some(report::start(access.clone(), config.node.clone(), status.subscribe(), sender.clone())?)
+        }
+        Input::Manifests(_) => None,
+    };
     let mut links = links::start(config.interface_exclude, sender).context("cannot talk to rtnetlink")?;
     let settings = interface_settings::start(
         config.interface_settings,
@@ -96,9 +99,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
-        .with_startup_protection(config.startup_protection)
+        .with_startup_protection(config.startup_protection, Boot::within(config.boot_window))
         .with_interface_settings(settings)
-        .with_endpoint_status(endpoint_status);
+        .with_endpoint_status(endpoint_status)
+        .with_reports(reports);
     if let Some(rollback) = config.rollback {
         agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets, address));
     }

@@ -18,6 +18,7 @@ use crate::{
     endpoint_status::{self, EndpointStatusFiles},
     interface_settings::{InterfaceSettings, Report},
     reachability::{Pace, Reachability},
+    source::Ended,
 };
 
 impl<D: Dataplane> Agent<D> {
@@ -42,6 +43,13 @@ impl<D: Dataplane> Agent<D> {
         self
     }
 
+    /// Notes in the status if nobody tells people through the API server any more.
+    #[must_use]
+    pub fn with_reports(mut self, reports: Option<Ended>) -> Self {
+        self.reports = reports;
+        self
+    }
+
     /// Lets a change that cuts the agent off from its source for so long be taken back.
     #[must_use]
     pub fn with_rollback(mut self, after: Duration, reachability: Reachability) -> Self {
@@ -58,6 +66,9 @@ impl<D: Dataplane> Agent<D> {
                 Some(interfaces) => settings.look_at(interfaces),
                 None => settings.look_again(),
             }
+        }
+        if let Some(unplaced) = self.reconciler.take_unplaced() {
+            self.strays.note(unplaced, Instant::now());
         }
         if let Some(files) = &self.endpoint_status {
             files.keep(self.reconciler.endpoints_in_force());
@@ -97,6 +108,11 @@ impl<D: Dataplane> Agent<D> {
                 self.journal.note_endpoint_status_gone();
             }
         }
+    }
+
+    pub(super) fn take_end_of_reports(&mut self) {
+        self.reports = None;
+        self.journal.note_reports_gone();
     }
 
     fn note_forgotten(&mut self, settled: Option<Settled>) {
@@ -148,6 +164,14 @@ pub(super) async fn sighting(reachability: &mut Option<Reachability>) -> Option<
 pub(super) async fn report(settings: &mut Option<InterfaceSettings>) -> Option<Report> {
     match settings {
         Some(settings) => settings.report().await,
+        None => future::pending().await,
+    }
+}
+
+/// The end of what is told through the API server, if anything is.
+pub(super) async fn end_of_reports(reports: &mut Option<Ended>) {
+    match reports {
+        Some(reports) => reports.wait().await,
         None => future::pending().await,
     }
 }

@@ -177,6 +177,20 @@ impl Journal {
         error!("the thread that keeps endpoint status files has ended; start the agent anew");
     }
 
+    /// Nobody tells people through the API server any more.
+    pub fn note_reports_gone(&mut self) {
+        let finding = Finding {
+            location: None,
+            severity: Severity::Error,
+            object: None,
+            field: String::new(),
+            message: "the thread that tells people through the API server has ended; start the agent anew"
+                .to_owned(),
+            consequence: "the node's NodePolicyStatus, Events and conditions stay as they are; enforcement does not depend on it".to_owned(),
+        };
+        self.note_findings(Source::Reports, vec![finding]);
+    }
+
     /// Nobody looks after the settings of interfaces any more.
     pub fn note_inspector_gone(&self) {
         error!("the thread that looks after interface settings has ended; start the agent anew");

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use ferrule_ruleset::{
-    convert::{self, Conversion, Converted},
+    convert::{self, Conversion, Converted, Remark},
     event::Event,
+    finding::Severity,
     resource::{Resource, ResourceKey},
 };
 use tokio::time::Instant;
 
 use super::{
     failure::Failure,
-    hub::{Hub, Speaker, Subject},
+    hub::{Hub, Loss, Speaker, Subject},
     mirror::Name,
     object::Object,
     outbox::Remarked,
@@ -56,9 +57,14 @@ impl Hub {
     }
 
     fn take_of_kind(&mut self, index: usize, news: News, now: Instant) {
+        self.kinds[index].is_missing = matches!(&news, News::Failed(failure) if failure.is_not_found());
         match news {
             News::Failed(failure) => return self.note_failure(index, &failure, now),
-            News::ListBegan => self.kinds[index].mirror.begin_list(),
+            News::ListBegan => {
+                self.kinds[index].loss = Loss::Certain;
+                self.kinds[index].mirror.begin_list();
+                self.note_unlisted(index);
+            }
             News::Present(object) => {
                 self.present(index, &object);
                 self.note_newest(index, &object.version);
@@ -68,9 +74,7 @@ impl Hub {
                 self.note_newest(index, &object.version);
             }
             News::ListEnded(version) => {
-                self.kinds[index].is_listed = true;
-                let missing = self.kinds[index].mirror.end_list();
-                missing.iter().for_each(|name| self.note_missing(index, name));
+                self.note_list_ended(index, now);
                 self.note_followed(index);
                 self.note_newest(index, &version);
             }
@@ -120,6 +124,7 @@ impl Hub {
         let kind = &mut self.kinds[index];
         let Some(following) = &kind.following else { return };
         let implied = Some((following.served.api_version, following.served.kind));
+        let api_version = following.served.api_version;
         let Some(key) = convert::identity(&object.tree, implied) else {
             let nameless = nameless(&following.served.resource, object);
             if let Conversion::Unidentified(remark) = convert::convert(&object.tree, implied) {
@@ -135,15 +140,21 @@ impl Hub {
         }
         self.departures.note_present(&key);
         if known == Some(false) {
+            self.outbox.note_judged(&key, api_version, object);
             return;
         }
         let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
         let Converted { key, resource, remarks } = *converted;
+        let remarks = match &object.unread {
+            Some(reason) => unread(reason, remarks),
+            None => remarks,
+        };
         if known.is_none() {
             // The name of what is sent, so that it stands in memory once.
             self.kinds[index].mirror.note(key.place(), digest);
         }
         self.outbox.set_remarks(Remarked::Object(key.clone()), remarks);
+        self.outbox.note_judged(&key, api_version, object);
         self.outbox.push(match resource {
             Some(resource) => Event::Upsert(resource),
             None => Event::Delete(key),
@@ -169,16 +180,18 @@ impl Hub {
     }
 
     fn note_deleted(&mut self, key: ResourceKey) {
+        let ask_at = self.ask_at();
         if let ResourceKey::Namespace(name) = &key {
-            self.departures.note_namespace_gone(name);
+            self.departures.note_namespace_gone(name, ask_at);
         }
-        if self.departures.note_deleted(&key) {
+        if self.departures.note_deleted(&key, ask_at) {
             self.pass_on_deletion(key);
         }
     }
 
     pub(super) fn pass_on_deletion(&mut self, key: ResourceKey) {
         self.outbox.set_remarks(Remarked::of(&key), Vec::new());
+        self.outbox.forget(&key);
         let built_in =
             if let ResourceKey::Tier(name) = &key { convert::built_in_tier(name.as_str()) } else { None };
         self.outbox.push(match built_in {
@@ -186,6 +199,18 @@ impl Hub {
             None => Event::Delete(key),
         });
     }
+}
+
+/// What is said of an object of which only the metadata could be read, instead of what its stand-in lacks.
+fn unread(reason: &str, remarks: Vec<Remark>) -> Vec<Remark> {
+    let consequence = remarks.into_iter().find(|remark| remark.severity == Severity::Error);
+    vec![Remark {
+        line: 1,
+        severity: Severity::Error,
+        field: String::new(),
+        message: format!("the object cannot be read: {reason}"),
+        consequence: consequence.map_or_else(|| "it counts as empty".to_owned(), |remark| remark.consequence),
+    }]
 }
 
 /// What an object without identity is called.

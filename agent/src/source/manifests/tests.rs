@@ -69,6 +69,7 @@ impl Tree {
                     Report::InSync => self.in_sync = true,
                     Report::Unknown(unknown) => self.unknown = unknown,
                     Report::Obstacles(obstacles) => panic!("{obstacles:?}"),
+                    Report::Judgements(judgements) => panic!("{judgements:?}"),
                 }
             }
         });
