@@ -42,6 +42,8 @@ const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
 const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
 /// After how long without an answer of the source a change is taken back, unless told otherwise.
 const ROLLBACK_AFTER: &str = "10s";
+/// For how long after a boot workloads that run are closed all the same, unless told otherwise. Only who installs the agent knows whether a node that has
+/// just been started is being installed or coming back.
 const BOOT_WINDOW: &str = "0";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
