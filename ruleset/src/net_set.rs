@@ -68,14 +68,15 @@ impl NetSet {
 
     /// What leads to a later set, at the cost of what the two do not share.
     pub fn diff(&self, later: &Self) -> impl Iterator<Item = NetChange> {
-        self.v4.diff(&later.v4).map(change).chain(self.v6.diff(&later.v6).map(change))
+        let v4 = self.v4.diff(&later.v4).map(|item| change(&item));
+        v4.chain(self.v6.diff(&later.v6).map(|item| change(&item)))
     }
 }
 
-fn change<T: Copy + Into<IpNet>>(item: DiffItem<'_, '_, T>) -> NetChange {
+fn change<T: Copy + Into<IpNet>>(item: &DiffItem<'_, '_, T>) -> NetChange {
     match item {
-        DiffItem::Add(net) => NetChange::Added((*net).into()),
-        DiffItem::Remove(net) => NetChange::Removed((*net).into()),
+        DiffItem::Add(net) => NetChange::Added((**net).into()),
+        DiffItem::Remove(net) => NetChange::Removed((**net).into()),
     }
 }
 

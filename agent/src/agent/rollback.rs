@@ -303,6 +303,11 @@ mod tests {
 
     use super::*;
 
+    /// A change of the node's own rules.
+    fn made(names: &str) -> Made {
+        Made { names: names.to_owned(), bearing: Bearing::Node }
+    }
+
     /// The source is asked all the time, also between the decision to put back what worked and the commit of it.
     #[test]
     fn a_question_from_before_the_way_back_was_taken_absolves_nobody() {
@@ -312,15 +317,15 @@ mod tests {
         let (worked, cut) = (Ruleset::default(), compile(&NodePolicy::default(), &Options::default()));
         let mut rollback = Rollback::new(Duration::from_secs(1));
         rollback.note_sighting(asked(0, true));
-        rollback.note_commit(None, &worked, String::new(), at(10));
+        rollback.note_commit(None, &worked, made(""), at(10));
         rollback.note_sighting(asked(20, true));
-        rollback.note_commit(Some(&worked), &cut, "cut".to_owned(), at(30));
+        rollback.note_commit(Some(&worked), &cut, made("cut"), at(30));
         rollback.note_sighting(asked(40, false));
         assert!(matches!(rollback.advance(at(1030)), Some(Step::Reject(_))));
 
         rollback.note_sighting(asked(1040, false));
         assert_eq!(rollback.advance(at(5000)), None, "nothing has been put back yet");
-        rollback.note_commit(Some(&cut), &worked, String::new(), at(5010));
+        rollback.note_commit(Some(&cut), &worked, made(""), at(5010));
         assert_eq!(rollback.advance(at(6020)), None, "nobody has asked since");
         rollback.note_sighting(asked(6030, false));
         assert_eq!(rollback.advance(at(6040)), Some(Step::Absolve));

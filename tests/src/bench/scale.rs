@@ -50,10 +50,10 @@ pub fn run() -> Result<()> {
         agent.memory()?
     );
     let all: Vec<Time> = ordinary.values().flatten().copied().collect();
-    print_times("all of the ordinary mix", all);
-    ordinary.into_iter().for_each(|(kind, times)| print_times(&format!("{kind:?}"), times));
+    print_times("all of the ordinary mix", &all);
+    ordinary.into_iter().for_each(|(kind, times)| print_times(&format!("{kind:?}"), &times));
     let rare = agent.replay(mix::relabelled_namespaces(&population, NAMESPACES))?;
-    rare.into_iter().for_each(|(kind, times)| print_times(&format!("{kind:?}"), times));
+    rare.into_iter().for_each(|(kind, times)| print_times(&format!("{kind:?}"), &times));
     println!("  at the end                   {}", agent.memory()?);
     Ok(())
 }
@@ -67,7 +67,7 @@ struct Time {
     kernel: f64,
 }
 
-fn print_times(name: &str, times: Vec<Time>) {
+fn print_times(name: &str, times: &[Time]) {
     let total = quantiles(times.iter().map(|time| time.total));
     let kernel = quantiles(times.iter().map(|time| time.kernel));
     let ours = quantiles(times.iter().map(|time| time.total - time.kernel));

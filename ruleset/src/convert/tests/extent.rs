@@ -41,8 +41,7 @@ fn a_rule_whose_lists_multiply_beyond_measure_matches_nothing() {
 #[test]
 fn many_rules_share_what_one_may_come_to() {
     let rule = format!("{{from: {}, ports: {}}}", peers(60), named(60));
-    let (policy, errors) =
-        knp(&format!("{{podSelector: {{}}, ingress: [{}]}}", vec![&rule[..]; 10].join(", ")));
+    let (policy, errors) = knp(&format!("{{podSelector: {{}}, ingress: [{}]}}", [&rule[..]; 10].join(", ")));
     assert!((240..=360).contains(&policy.ingress.len()), "{}", policy.ingress.len());
     assert!(!errors.is_empty());
 }

@@ -208,7 +208,7 @@ impl World {
             Step::DeletePod(number) | Step::EmptyPod(number) if self.pods.remove(&number) => {
                 self.pod_events.push_back((number, false));
             }
-            _ => {}
+            _impossible => {}
         }
     }
 
@@ -256,7 +256,7 @@ impl World {
                 let list = [PolicyNews::ListBegan, PolicyNews::ListEnded(self.policies.clone())];
                 self.policy_events.extend(list);
             }
-            _ => {}
+            _of_no_effect => {}
         }
     }
 
@@ -275,12 +275,12 @@ impl World {
                 let event = self.departures.note_namespace(&namespace(), &uid.to_string(), life, now());
                 self.tell(event);
             }
-            Some(NamespaceNews::Gone | NamespaceNews::List(None)) => {
-                if std::mem::take(&mut self.knows_namespace) {
-                    self.departures.note_namespace_gone(&namespace(), now());
-                }
+            Some(NamespaceNews::Gone | NamespaceNews::List(None))
+                if std::mem::take(&mut self.knows_namespace) =>
+            {
+                self.departures.note_namespace_gone(&namespace(), now());
             }
-            None => {}
+            Some(NamespaceNews::Gone | NamespaceNews::List(None)) | None => {}
         }
     }
 
