@@ -54,9 +54,9 @@ pub struct Reconciler<D> {
     /// The endpoints that the kernel was last given.
     given: OrdMap<ObjectName, Arc<Endpoint>>,
     /// The endpoints and links when interfaces were last looked at.
-    looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>),
+    looked_at: Surroundings,
     /// The endpoints and links when endpoints without an interface were last looked for; none while links are not known.
-    placed: Option<(OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>)>,
+    placed: Option<Surroundings>,
     /// The links that exist.
     links: OrdSet<InterfaceName>,
     /// The node's own addresses, whose connections are never a pod's.
@@ -64,6 +64,9 @@ pub struct Reconciler<D> {
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
+
+/// Endpoints, and the links that existed with them.
+type Surroundings = (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>);
 
 /// What is known of our tables in the kernel.
 #[derive(Debug)]

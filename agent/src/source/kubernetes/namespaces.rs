@@ -85,7 +85,7 @@ impl Hub {
     /// When a question that arises now is to be asked.
     pub(super) fn ask_at(&mut self) -> Instant {
         let nodes = self.kinds.iter().find(|kind| matches!(kind.example, Some(ResourceKey::Node(_))));
-        let nodes = nodes.map_or(0, |kind| kind.mirror.len());
+        let nodes = nodes.map_or(0, |kind| kind.mirror.count());
         self.rounds.ask_at(nodes, &mut self.pause, Instant::now())
     }
 
