@@ -295,12 +295,12 @@ impl World {
                 let event = self.departures.note_namespace(&namespace(), &uid.to_string(), life, now());
                 self.tell(event);
             }
-            Some(NamespaceNews::Gone | NamespaceNews::List(None)) => {
-                if std::mem::take(&mut self.knows_namespace) {
-                    self.departures.note_namespace_gone(&namespace(), now());
-                }
+            Some(NamespaceNews::Gone | NamespaceNews::List(None))
+                if std::mem::take(&mut self.knows_namespace) =>
+            {
+                self.departures.note_namespace_gone(&namespace(), now());
             }
-            None => {}
+            Some(NamespaceNews::Gone | NamespaceNews::List(None)) | None => {}
         }
     }
 
