@@ -7,6 +7,7 @@
 //! * The loop's log says one line per reconciliation that changed something or failed.
 
 pub(crate) mod backoff;
+mod bearing;
 mod changes;
 mod dataplane;
 mod duties;
@@ -26,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use ferrule_ruleset::finding::Finding;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
@@ -43,7 +45,7 @@ use crate::{
     interface_settings::InterfaceSettings,
     metrics::Metrics,
     reachability::Reachability,
-    source::{Message, Obstacle, Report, Source, manifests::Locations},
+    source::{Ended, Message, Obstacle, Report, Source, manifests::Locations},
     status::Status,
 };
 use backoff::{Allowance, Backoff};
@@ -62,6 +64,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const FRESH_PAUSE: Duration = Duration::from_secs(1);
 /// How many foreign changes are undone at once, and how fast this allowance is restored. Beyond it somebody is at war with us.
 const REPAIRS: (u32, Duration) = (50, Duration::from_millis(100));
+/// What is said of that.
+const WAR: &str = "something else keeps changing our tables, and is undone once per second only: what is in force changes to and fro";
 /// How many messages are taken in at most before the kernel has its turn.
 const GATHER_LIMIT: usize = 1024;
 
@@ -76,12 +80,22 @@ pub enum AgentError {
     Blind(#[source] io::Error),
 }
 
+/// Who says what policies refer to and nobody defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reviewer {
+    /// Whoever reads manifests: with the place in the file.
+    Source,
+    /// The loop itself.
+    Loop,
+}
+
 /// The loop.
 #[derive(Debug)]
 pub struct Agent<D> {
     reconciler: Reconciler<D>,
     inbox: mpsc::Receiver<Message>,
     awaited: BTreeSet<Source>,
+    reviewer: Reviewer,
     startup: Startup,
     unknown: BTreeMap<Source, BTreeSet<String>>,
     obstacles: BTreeMap<Source, Vec<Obstacle>>,
@@ -96,6 +110,7 @@ pub struct Agent<D> {
     strays: Strays,
     settings: Option<InterfaceSettings>,
     endpoint_status: Option<EndpointStatusFiles>,
+    reports: Option<Ended>,
     reachability: Option<Reachability>,
     journal: Journal,
     status: watch::Sender<Status>,
@@ -118,6 +133,10 @@ impl<D: Dataplane> Agent<D> {
         Self {
             reconciler,
             inbox,
+            reviewer: match awaited.contains(&Source::Kubernetes) {
+                true => Reviewer::Loop,
+                false => Reviewer::Source,
+            },
             awaited,
             startup: Startup::default(),
             unknown: BTreeMap::new(),
@@ -132,6 +151,7 @@ impl<D: Dataplane> Agent<D> {
             strays: Strays::default(),
             settings: None,
             endpoint_status: None,
+            reports: None,
             reachability: None,
             journal: Journal::new(locations),
             status,
@@ -177,6 +197,7 @@ impl<D: Dataplane> Agent<D> {
             sighting = duties::sighting(&mut self.reachability) => self.take_sighting(sighting),
             report = duties::report(&mut self.settings) => self.take_report(report),
             report = duties::endpoint_status(&mut self.endpoint_status) => self.take_endpoint_status(report),
+            () = duties::end_of_reports(&mut self.reports) => self.take_end_of_reports(),
             () = sleep_until(until) => {}
         }
         if self.reconciler.quarantine_mut().release_due(Instant::now()) {
@@ -215,6 +236,9 @@ impl<D: Dataplane> Agent<D> {
                 self.journal.note_obstacles(&known, &self.obstacles[&message.source]);
             }
             Report::Findings(findings) => self.journal.note_findings(message.source, findings),
+            Report::Judgements(judgements) => {
+                self.status.send_modify(|status| status.judgements = judgements);
+            }
         }
     }
 
@@ -228,6 +252,7 @@ impl<D: Dataplane> Agent<D> {
         self.hasten();
         if !self.repairs.spend(now) {
             self.journal.note_war();
+            self.status.send_modify(|status| status.failure = Some(WAR.to_owned()));
             self.retry_at = self.retry_at.or(Some(now + FRESH_PAUSE));
         }
     }
@@ -268,7 +293,7 @@ impl<D: Dataplane> Agent<D> {
                 self.note_latency(&trigger, &summary);
                 let extent = self.reconciler.extent();
                 self.journal.note_success(&trigger, &summary, extent, started.elapsed());
-                self.journal.note_findings(Source::Node, self.reconciler.findings());
+                self.journal.note_findings(Source::Node, self.findings());
                 self.backoff.reset();
                 self.assign_duties();
                 self.status.send_modify(|status| {
@@ -290,6 +315,16 @@ impl<D: Dataplane> Agent<D> {
             }
         }
         self.journal.note_refused(self.reconciler.quarantine().refused());
+    }
+
+    /// What is surprising about the node's own objects.
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.reconciler.findings();
+        match self.reviewer {
+            Reviewer::Source => {}
+            Reviewer::Loop => findings.extend(self.reconciler.absences()),
+        }
+        findings
     }
 
     /// How long the news took that this reconciliation was about. At the start nobody waited for them.

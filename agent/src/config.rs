@@ -24,7 +24,7 @@ use ferrule_ruleset::{
     name::{InterfaceName, NodeName},
     settings::{Failsafe, FailsafeError, Layer},
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use choice::LogFormat;
 pub use settings::Settings;
@@ -42,7 +42,9 @@ const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
 const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
 /// After how long without an answer of the source a change is taken back, unless told otherwise.
 const ROLLBACK_AFTER: &str = "10s";
-const BOOT_WINDOW: &str = "10m";
+/// For how long after a boot workloads that run are closed all the same, unless told otherwise. Only who installs the agent knows whether a node that has
+/// just been started is being installed or coming back.
+const BOOT_WINDOW: &str = "0";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
 
@@ -188,6 +190,14 @@ fn read(path: &Path) -> Result<Settings, ConfigError> {
 
 fn logging(settings: &Settings, rust_log: Option<String>) -> Result<Logging, ConfigError> {
     let level = settings.log_level.clone().or(rust_log).unwrap_or_else(|| LOG_LEVEL.to_owned());
+    let own = settings.log_level.as_deref().unwrap_or_default();
+    if let Some(wrong) = own.split(',').find(|part| !part.is_empty() && !is_log_directive(part)) {
+        return Err(ConfigError::Invalid {
+            setting: "log-level",
+            value: wrong.to_owned(),
+            reason: "a level is wanted (off, error, warn, info, debug or trace), or target=level".to_owned(),
+        });
+    }
     let filter = EnvFilter::try_new(&level).map_err(|error| ConfigError::Invalid {
         setting: "log-level",
         value: level,
@@ -320,6 +330,12 @@ fn time(setting: &'static str, text: &str) -> Result<Duration, ConfigError> {
         value: text.to_owned(),
         reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
     })
+}
+
+/// Whether a part of a filter is a level, or names one for a target. The filter itself takes a lone word that is no level for a target, and then nothing
+/// else is written at all.
+fn is_log_directive(directive: &str) -> bool {
+    directive.contains(['=', '[']) || directive.trim().parse::<LevelFilter>().is_ok()
 }
 
 fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {

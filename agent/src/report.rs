@@ -12,6 +12,8 @@
 //! * The rate of requests is bounded, whatever happens: [`events`] and [`pace`] say how. Nodes keep out of each other's way by [`Jitter`].
 //! * A right that is missing, or a kind that is not served, is one finding; it is asked for again after [`CLOSED`], never in a loop.
 //!   A server that does not answer is the source's to report; here it is asked again with growing pauses.
+//! * What the server cannot do for one object, or in one namespace, is put off and keeps nothing else waiting. Namespaces take turns.
+//! * What objects are, and in which API and generation they were judged, comes with the findings ([`Judgements`]). Of what was not judged, nothing is said.
 //!
 //! Deliberately absent: a condition per node. On a thousand nodes it is a thousand entries in every policy, which somebody has to clear when nodes go; what
 //! differs between nodes stands in the objects of the nodes. And an elected writer: as every node would write the same, the first one may, and a lease
@@ -28,7 +30,7 @@ mod node;
 mod object;
 mod pace;
 
-use std::{collections::BTreeSet, io, thread, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use ferrule_ruleset::name::NodeName;
 use kube::Client;
@@ -40,7 +42,7 @@ use tokio::{
 use crate::{
     api_server::Access,
     definition::Enforcement,
-    source::{Message, Report, Source},
+    source::{Alive, Ended, Judgements, Message, Report, Source},
     status::Status,
 };
 use attempt::{Sinks, Unreachable};
@@ -60,7 +62,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 /// After how long something that is not allowed or not served is asked for again.
 const CLOSED: Duration = Duration::from_secs(300);
 
-/// Starts the thread that tells people.
+/// Starts the thread that tells people. Enforcement does not depend on it, whatever its end is.
 ///
 /// # Errors
 /// If there is no thread, or no runtime for it, to be had.
@@ -69,11 +71,12 @@ pub fn start(
     node: NodeName,
     status: watch::Receiver<Status>,
     findings: mpsc::Sender<Message>,
-) -> io::Result<()> {
+) -> io::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let work = move || runtime.block_on(run(&access, node, status, findings));
+    let (alive, ended) = Ended::watch();
+    let work = move || runtime.block_on(run(&access, node, status, findings, alive));
     thread::Builder::new().name("report".to_owned()).spawn(work)?;
-    Ok(())
+    Ok(ended)
 }
 
 async fn run(
@@ -81,6 +84,7 @@ async fn run(
     node: NodeName,
     status: watch::Receiver<Status>,
     findings: mpsc::Sender<Message>,
+    _alive: Alive,
 ) {
     let mut pause = PAUSES.0;
     // Credentials that cannot be read are the source's to report.
@@ -109,7 +113,8 @@ struct Reporter {
 /// What there is to tell.
 struct View {
     enforcement: Enforcement,
-    concerns: BTreeSet<Concern>,
+    concerns: Vec<Concern>,
+    judgements: Arc<Judgements>,
     /// Whether the sources have been read.
     in_step: bool,
 }
@@ -179,16 +184,23 @@ impl Reporter {
         View {
             enforcement: node::enforcement(&status, now, &self.clock),
             concerns: concerns(&status),
+            judgements: Arc::clone(&status.judgements),
             in_step: status.reconciliations > 0,
         }
     }
 
     async fn tell(&mut self, view: &View) -> Result<(), Unreachable> {
-        let View { enforcement, concerns, in_step } = view;
+        let View { enforcement, concerns, judgements, in_step } = view;
+        let was_failing = self.node.is_failing();
         self.node.tell(enforcement.clone(), &self.clock, &mut self.sinks).await?;
-        self.events.tell(concerns, &self.clock, &mut self.sinks).await?;
+        if was_failing && !self.node.is_failing() {
+            let now = Instant::now();
+            self.events.hasten(now);
+            self.conditions.hasten(now);
+        }
+        self.events.tell(concerns, judgements, &self.clock, &mut self.sinks).await?;
         if *in_step {
-            self.conditions.tell(concerns, &self.clock, &mut self.sinks).await?;
+            self.conditions.tell(judgements, &self.clock, &mut self.sinks).await?;
         }
         Ok(())
     }

@@ -4,9 +4,19 @@ pub mod kubernetes;
 pub mod links;
 pub mod manifests;
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
-use ferrule_ruleset::{event::Event, finding::Finding};
+use ferrule_ruleset::{
+    event::Event,
+    finding::Finding,
+    policy::{PolicyKey, PolicyKind},
+    resource::ResourceKey,
+};
 use tokio::{sync::oneshot, time::Instant};
 
 /// A source, by name.
@@ -77,6 +87,40 @@ pub enum Report {
     Obstacles(Vec<Obstacle>),
     /// All that is wrong with the source's input now; replaces what it said before.
     Findings(Vec<Finding>),
+    /// As what the objects were seen that these findings are about; replaces what it said before. Said ahead of the findings.
+    Judgements(Arc<Judgements>),
+}
+
+/// What people can be told about objects of an API server: those that findings are told of, and all for which [`Judged::has_condition`] holds, so that what
+/// is not told of one of these is nothing.
+pub type Judgements = BTreeMap<ResourceKey, Judged>;
+
+/// An object of an API server as it was when it was judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The API by which it is followed, as in `projectcalico.org/v3`.
+    pub api_version: &'static str,
+    /// `metadata.uid`.
+    pub uid: Box<str>,
+    /// `metadata.generation`; none where the kind has none.
+    pub generation: Option<i64>,
+    /// All of it that was not understood.
+    pub errors: Vec<Finding>,
+}
+
+impl Judged {
+    /// Whether objects of this kind have conditions (`status.conditions`), which say whether they are understood.
+    pub fn has_condition(key: &ResourceKey) -> bool {
+        let ResourceKey::Policy(PolicyKey { kind, .. }) = key else { return false };
+        match kind {
+            PolicyKind::AdminNetworkPolicy
+            | PolicyKind::BaselineAdminNetworkPolicy
+            | PolicyKind::ClusterNetworkPolicy => true,
+            PolicyKind::GlobalNetworkPolicy
+            | PolicyKind::KubernetesNetworkPolicy
+            | PolicyKind::NetworkPolicy => false,
+        }
+    }
 }
 
 /// Something that keeps a source from following a part of the world.
@@ -99,16 +143,17 @@ impl Obstacle {
     }
 }
 
-/// Resolves when a source has ended, which none does unless something is wrong with it. A panic counts.
+/// Resolves when a source, or whoever else has it, has ended, which none does unless something is wrong with it. A panic counts.
 #[derive(Debug)]
 pub struct Ended(oneshot::Receiver<()>);
 
 /// Kept by a source while it works.
 #[derive(Debug)]
-struct Alive(#[expect(dead_code, reason = "its drop is what counts")] oneshot::Sender<()>);
+pub(crate) struct Alive(#[expect(dead_code, reason = "its drop is what counts")] oneshot::Sender<()>);
 
 impl Ended {
-    fn watch() -> (Alive, Self) {
+    /// The end that is kept, and the one that is heard.
+    pub(crate) fn watch() -> (Alive, Self) {
         let (alive, ended) = oneshot::channel();
         (Alive(alive), Self(ended))
     }

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::{
     agent::{Cut, Guard, Remedy},
-    source::{Obstacle, Source},
+    source::{Judgements, Obstacle, Source},
 };
 
 /// How long an update may take before readiness speaks of it.
@@ -49,6 +50,8 @@ pub struct Status {
     pub obstacles: BTreeMap<Source, Vec<Obstacle>>,
     /// What is wrong with the input.
     pub findings: BTreeMap<Source, Vec<Finding>>,
+    /// As what the objects of an API server were seen that people are told about.
+    pub judgements: Arc<Judgements>,
     /// How often the kernel was brought in step since the start.
     pub reconciliations: u64,
     /// When the kernel was last changed; none if everything has been as it should be since the start.
@@ -94,6 +97,7 @@ impl Status {
             cut: None,
             obstacles: BTreeMap::new(),
             findings: BTreeMap::new(),
+            judgements: Arc::default(),
             reconciliations: 0,
             changed_at: None,
             extent: Extent::default(),

@@ -31,13 +31,19 @@ fn policy(selector: &str) -> String {
 
 /// Two nodes in a cluster that knows Calico's kinds and ours.
 fn rig(label: &str) -> ClusterRig {
-    let mut rig = ClusterRig::wire(label, OBJECTS, &[]).unwrap();
+    let mut rig = wire(label);
+    rig.start_agents().unwrap();
+    rig
+}
+
+/// The same without agents yet.
+fn wire(label: &str) -> ClusterRig {
+    let rig = ClusterRig::wire(label, OBJECTS, &[]).unwrap();
     let ours =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/base/nodepolicystatuses.ferrule.io.yaml");
     let ours = from_yaml(&fs::read_to_string(ours).unwrap()).unwrap();
     install(rig.client(), &ours).unwrap();
     install(rig.client(), &definitions::calico()).unwrap();
-    rig.start_agents().unwrap();
     rig
 }
 
@@ -118,4 +124,91 @@ fn churn_is_not_written_down() {
     assert!(versions.len() as u64 <= allowed, "{} writes, {allowed} are reasonable", versions.len());
     assert!(events(&rig).len() <= 1);
     end(rig);
+}
+
+/// Namespaces in which no Event can be made: one under deletion (403), and one whose webhook does not answer (500). Their policies come first in every order.
+#[test]
+fn a_namespace_that_takes_no_events_silences_nobody() {
+    let mut rig = wire("guard");
+    let wrong = |namespace: &str| {
+        json!({
+            "apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy",
+            "metadata": {"name": "stuck", "namespace": namespace, "finalizers": ["ferrule.io/test"]},
+            "spec": {"selector": "app == 'server", "types": ["Ingress"]},
+        })
+    };
+    for namespace in ["aa-closing", "aa-guarded"] {
+        let namespaced = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        rig.client().apply(&namespaced).unwrap();
+        rig.client().apply(&wrong(namespace)).unwrap();
+    }
+    let guard = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "guard"},
+        "webhooks": [{
+            "name": "guard.example.org", "sideEffects": "None", "admissionReviewVersions": ["v1"], "failurePolicy": "Fail",
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "aa-guarded"}},
+            "rules": [{"apiGroups": ["events.k8s.io"], "apiVersions": ["*"], "resources": ["events"], "operations": ["*"]}],
+        }],
+    });
+    rig.client().apply(&guard).unwrap();
+    let closing = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "aa-closing"}});
+    rig.client().delete_gently(&closing).unwrap();
+    rig.client()
+        .wait_until(&closing, |object| {
+            object.is_some_and(|object| object["status"]["phase"] == "Terminating")
+        })
+        .unwrap();
+    rig.apply(&policy("app == 'server")).unwrap();
+    rig.start_agents().unwrap();
+
+    for name in ["n1", "n2"] {
+        // Of the three policies, and of the namespace that was under deletion already.
+        wait_node(&rig, name, |status| status["findingCount"] == 4);
+    }
+    let begun = Instant::now();
+    while events(&rig).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{}", rig.readiness("n1").unwrap().1);
+        thread::sleep(Duration::from_millis(100));
+    }
+    let all = rig.client().list("events.k8s.io/v1", "Event").unwrap();
+    assert!(!all.iter().any(|event| event["regarding"]["name"] == "stuck"), "{all:#?}");
+    for name in ["n1", "n2"] {
+        let said = rig.readiness(name).unwrap().1;
+        assert!(!said.contains("cannot create and patch"), "{said}");
+    }
+    end(rig);
+}
+
+/// The version of ClusterNetworkPolicy that a cluster serves is the one in which its condition is written.
+#[test]
+fn a_cluster_policy_says_which_of_its_generations_is_understood() {
+    let mut rig = wire("judged");
+    let mut definitions = definitions::policy_api().unwrap();
+    definitions.retain(|definition| definition["spec"]["names"]["kind"] == "ClusterNetworkPolicy");
+    definitions[0]["spec"]["versions"][0]["name"] = json!("v1beta1");
+    install(rig.client(), &definitions).unwrap();
+    rig.start_agents().unwrap();
+    let policy = |peer: &str| {
+        format!(
+            "{{apiVersion: policy.networking.k8s.io/v1beta1, kind: ClusterNetworkPolicy, metadata: {{name: guard}}, spec: {{tier: Admin, priority: 10, subject: {{namespaces: {{}}}}, egress: [{{action: Accept, to: [{peer}]}}]}}}}"
+        )
+    };
+    let object = json!({"apiVersion": "policy.networking.k8s.io/v1beta1", "kind": "ClusterNetworkPolicy", "metadata": {"name": "guard"}});
+    for (peer, expected) in [("{domainNames: [example.org]}", "False"), ("{namespaces: {}}", "True")] {
+        rig.apply(&policy(peer)).unwrap();
+        let generation = rig.client().find(&object).unwrap().unwrap()["metadata"]["generation"].clone();
+        let is_said = |object: Option<&Value>| {
+            let conditions = object.and_then(|object| object["status"]["conditions"].as_array());
+            conditions.into_iter().flatten().any(|one| {
+                one["type"] == "ferrule.io/Understood"
+                    && one["status"] == expected
+                    && one["observedGeneration"] == generation
+            })
+        };
+        rig.client().wait_until(&object, is_said).unwrap();
+    }
+    for name in ["n1", "n2"] {
+        rig.take_agent(name).unwrap().end_with(&["domainNames".to_owned()]).unwrap();
+    }
 }

@@ -6,12 +6,14 @@ use std::{collections::BTreeSet, fs};
 
 use ferrule_ruleset::convert::followed;
 use ferrule_tests::{
-    api_server::{ApiServer, definitions},
+    api_server::{ApiClient, ApiServer, definitions},
     cluster_rig::{Account, ClusterRig},
     deployment::{Right, admit, folder, render, rights, rules},
     objects,
 };
-use serde_json::Value;
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
+use kube::{Api, api::PostParams};
+use serde_json::{Value, json};
 
 /// Nodes on which agents with different rights run at the same time.
 const NODES: [&str; 4] = ["n1", "n2", "n3", "n4"];
@@ -35,6 +37,19 @@ const SINGLE: [(&str, &str, &str); 3] = [
     ("apiregistration.k8s.io", "apiservices", "v3.projectcalico.org"),
     ("projectcalico.org", "clusterinformations", "default"),
     ("crd.projectcalico.org", "clusterinformations", "default"),
+];
+
+/// What is asked for one by one, besides being followed: what a node itself finds something in, and namespaces.
+const ASKED_FOR: [&str; 9] = [
+    "pods",
+    "namespaces",
+    "nodes",
+    "networkpolicies",
+    "globalnetworkpolicies",
+    "hostendpoints",
+    "adminnetworkpolicies",
+    "baselineadminnetworkpolicies",
+    "clusternetworkpolicies",
 ];
 
 fn overlays() -> Vec<String> {
@@ -67,7 +82,9 @@ fn a_server_admits_every_object_of_every_overlay() {
                 "ConfigMap",
                 "CustomResourceDefinition",
                 "DaemonSet",
-                "ServiceAccount"
+                "ServiceAccount",
+                "ValidatingAdmissionPolicy",
+                "ValidatingAdmissionPolicyBinding"
             ])
         );
         for object in objects {
@@ -107,7 +124,9 @@ fn the_role_grants_what_the_agent_does_and_nothing_else() {
     let apis = followed().into_iter().flat_map(|kind| kind.apis);
     let read = apis.flat_map(|(api_version, kind)| {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        ["get", "list", "watch"].map(|verb| Right::new(group, &plural(kind), verb))
+        let resource = plural(kind);
+        let get = ASKED_FOR.contains(&resource.as_str()).then_some("get");
+        ["list", "watch"].into_iter().chain(get).map(move |verb| Right::new(group, &resource, verb))
     });
     let others = OTHERS.map(|(group, resource, verb)| Right::new(group, resource, verb));
     let single = SINGLE.map(|(group, resource, name)| Right::new(group, resource, "get").with_only(name));
@@ -201,4 +220,71 @@ fn a_right_to_list_that_is_missing_is_named() {
     let mut all = definitions::calico_stored();
     all.extend(definitions::policy_api().unwrap());
     take_each("list", "list", &all, &["--", "--feature-gates=WatchList=false"]);
+}
+
+/// A client whose token is one of the agent's account, bound to this pod if one is given.
+fn agent_of(server: &ApiServer, pod: Option<&Value>) -> ApiClient {
+    let bound = pod.map(|pod| BoundObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        name: pod["metadata"]["name"].as_str().map(str::to_owned),
+        uid: pod["metadata"]["uid"].as_str().map(str::to_owned),
+    });
+    let spec = TokenRequestSpec { bound_object_ref: bound, ..TokenRequestSpec::default() };
+    let granted = server.client().run(async move |client| {
+        let accounts = Api::<k8s_openapi::api::core::v1::ServiceAccount>::namespaced(client, "kube-system");
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        accounts.create_token_request("ferrule-agent", &PostParams::default(), &request).await
+    });
+    let token = granted.unwrap().status.unwrap().token;
+    let mut config: Value =
+        serde_norway::from_str(&fs::read_to_string(server.kubeconfig()).unwrap()).unwrap();
+    for user in config["users"].as_array_mut().unwrap() {
+        user["user"] = json!({"token": token});
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), serde_norway::to_string(&config).unwrap()).unwrap();
+    server.connect(file.path()).unwrap()
+}
+
+#[test]
+fn an_agent_writes_of_its_own_node_only() {
+    let server = ApiServer::start("own", &[]).unwrap();
+    let objects = render(&folder().join("base")).unwrap();
+    let is_definition = |object: &&Value| object["kind"] == "CustomResourceDefinition";
+    let definitions: Vec<_> = objects.iter().filter(is_definition).cloned().collect();
+    definitions::install(server.client(), &definitions).unwrap();
+    let others = objects.iter().filter(|object| !is_definition(object) && object["kind"] != "DaemonSet");
+    others.for_each(|object| drop(server.client().apply(object).unwrap()));
+    let status = |name: &str| json!({"apiVersion": "ferrule.io/v1alpha1", "kind": "NodePolicyStatus", "metadata": {"name": name}, "spec": {}});
+    for node in ["n1", "n2"] {
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}});
+        server.client().apply(&node).unwrap();
+    }
+    let pod = server.client().create(&json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent-1", "namespace": "kube-system"},
+        "spec": {"nodeName": "n1", "serviceAccountName": "ferrule-agent", "containers": [{"name": "agent", "image": "none"}]},
+    }));
+    let (bound, unbound) = (agent_of(&server, Some(&pod.unwrap())), agent_of(&server, None));
+    // A server needs a moment to learn of a policy.
+    let denied = loop {
+        match bound.create_dry(&status("n2")) {
+            Err(error) => break format!("{error:#}"),
+            Ok(_) => std::thread::sleep(std::time::Duration::from_millis(100)),
+        }
+    };
+    assert!(denied.contains("the token is one of node n1, which writes of itself only"), "{denied}");
+
+    bound.create(&status("n1")).unwrap();
+    unbound.create(&status("n2")).unwrap();
+    let version = |name: &str| {
+        let mut status = status(name);
+        status["status"] = json!({"version": "1", "dataplane": "nftables", "reportTime": null, "endpoints": 0, "hostEndpoints": 0, "policies": 0, "findingCount": 0});
+        status
+    };
+    bound.patch_status(&version("n1")).unwrap();
+    let denied = format!("{:#}", bound.patch_status(&version("n2")).unwrap_err());
+    assert!(denied.contains("writes of itself only"), "{denied}");
+    unbound.patch_status(&version("n2")).unwrap();
+    server.client().patch_status(&version("n1")).unwrap();
 }

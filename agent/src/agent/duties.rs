@@ -18,6 +18,7 @@ use crate::{
     endpoint_status::{self, EndpointStatusFiles},
     interface_settings::{InterfaceSettings, Report},
     reachability::{Pace, Reachability},
+    source::Ended,
 };
 
 impl<D: Dataplane> Agent<D> {
@@ -39,6 +40,13 @@ impl<D: Dataplane> Agent<D> {
     #[must_use]
     pub fn with_endpoint_status(mut self, files: Option<EndpointStatusFiles>) -> Self {
         self.endpoint_status = files;
+        self
+    }
+
+    /// Notes in the status if nobody tells people through the API server any more.
+    #[must_use]
+    pub fn with_reports(mut self, reports: Option<Ended>) -> Self {
+        self.reports = reports;
         self
     }
 
@@ -102,6 +110,11 @@ impl<D: Dataplane> Agent<D> {
         }
     }
 
+    pub(super) fn take_end_of_reports(&mut self) {
+        self.reports = None;
+        self.journal.note_reports_gone();
+    }
+
     fn note_forgotten(&mut self, settled: Option<Settled>) {
         let Some(settled) = settled else { return };
         self.metrics.forgot(&settled.outcome);
@@ -151,6 +164,14 @@ pub(super) async fn sighting(reachability: &mut Option<Reachability>) -> Option<
 pub(super) async fn report(settings: &mut Option<InterfaceSettings>) -> Option<Report> {
     match settings {
         Some(settings) => settings.report().await,
+        None => future::pending().await,
+    }
+}
+
+/// The end of what is told through the API server, if anything is.
+pub(super) async fn end_of_reports(reports: &mut Option<Ended>) {
+    match reports {
+        Some(reports) => reports.wait().await,
         None => future::pending().await,
     }
 }

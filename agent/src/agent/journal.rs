@@ -66,7 +66,7 @@ impl Journal {
             obstacles.iter().any(|other| (&other.subject, &other.reason) == (&one.subject, &one.reason))
         };
         for Obstacle { subject, reason, .. } in present.iter().filter(|one| !is_in(known, one)) {
-            warn!(subject, reason, "not followed; what is known stays enforced");
+            warn!(subject, reason, "not followed; what is known of it stays enforced");
         }
         for Obstacle { subject, .. } in known {
             if !present.iter().any(|other| other.subject == *subject) {
@@ -175,6 +175,20 @@ impl Journal {
     /// Nobody keeps the files about endpoints any more.
     pub fn note_endpoint_status_gone(&self) {
         error!("the thread that keeps endpoint status files has ended; start the agent anew");
+    }
+
+    /// Nobody tells people through the API server any more.
+    pub fn note_reports_gone(&mut self) {
+        let finding = Finding {
+            location: None,
+            severity: Severity::Error,
+            object: None,
+            field: String::new(),
+            message: "the thread that tells people through the API server has ended; start the agent anew"
+                .to_owned(),
+            consequence: "the node's NodePolicyStatus, Events and conditions stay as they are; enforcement does not depend on it".to_owned(),
+        };
+        self.note_findings(Source::Reports, vec![finding]);
     }
 
     /// Nobody looks after the settings of interfaces any more.

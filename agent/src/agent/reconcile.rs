@@ -22,10 +22,11 @@ use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
+    bearing::Bearing,
     changes::Changes,
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
-    rollback::{Rollback, describe},
+    rollback::{Made, Rollback, describe},
     startup::Workloads,
 };
 use crate::metrics::{Metrics, Outcome, Stage};
@@ -211,6 +212,11 @@ impl<D: Dataplane> Reconciler<D> {
         self.resolver.findings()
     }
 
+    /// What the node's policies refer to and nobody defines.
+    pub fn absences(&self) -> Vec<Finding> {
+        self.resolver.absences()
+    }
+
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
     pub async fn reconcile(&mut self) -> Result<Summary, CommitError> {
         let started = Instant::now();
@@ -246,7 +252,10 @@ impl<D: Dataplane> Reconciler<D> {
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
-            let change = self.rollback.as_ref().map(|_| describe(&transaction));
+            let change = self.rollback.as_ref().map(|_| Made {
+                names: describe(&transaction),
+                bearing: Bearing::of(&transaction, applied.as_ref(), &self.policy),
+            });
             let batches = transaction.batches.len();
             let started = Instant::now();
             let result = self.dataplane.commit(transaction).await;

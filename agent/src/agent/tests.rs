@@ -2,6 +2,7 @@
 mod endpoint_status;
 mod fake;
 mod objects;
+mod reports;
 mod rollback;
 mod startup;
 
@@ -22,7 +23,7 @@ use tokio::{
 
 use super::*;
 use fake::Fake;
-use objects::{allow, key, namespace, node, pod};
+use objects::{allow, host, key, namespace, node, pod};
 
 /// The agent's surroundings.
 struct World {

@@ -53,13 +53,13 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
 
     /// What holds from the start until the sources have been read, if the kernel enforces nothing yet: workload interfaces are closed, left as they are,
-    /// or closed unless workloads run already and the node was not started just now [default: auto].
+    /// or closed unless workloads run already and the node was not started within the boot window [default: auto].
     #[arg(long, env = "FERRULE_STARTUP_PROTECTION", value_name = "MODE", ignore_case = true)]
     #[serde(deserialize_with = "choice", alias = "startup_protection")]
     pub startup_protection: Option<Protection>,
 
     /// For how long after the node was started workloads that run count as started ahead of the agent, and are closed by `--startup-protection auto`;
-    /// 0 for never [default: 10m].
+    /// 0 for never [default: 0].
     #[arg(long, env = "FERRULE_BOOT_WINDOW", value_name = "TIME")]
     #[serde(alias = "boot_window")]
     pub boot_window: Option<String>,

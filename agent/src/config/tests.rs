@@ -127,6 +127,8 @@ fn errors_name_the_setting() {
     assert!(error(&["--rollback-after", "10"], LEAST).contains("--rollback-after 10: a time is wanted"));
     assert!(error(&[], &format!("{LEAST}interface-settings: on\n")).contains("is none of apply, check, off"));
     assert!(error(&["--log-level", "=,="], LEAST).contains("--log-level"));
+    let misspelt = error(&["--log-level", "wran"], LEAST);
+    assert!(misspelt.contains("--log-level") && misspelt.contains("trace"), "{misspelt}");
 }
 
 #[test]

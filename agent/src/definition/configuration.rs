@@ -23,6 +23,7 @@ fn one_of(words: &[&str]) -> String {
     group = "projectcalico.org",
     version = "v3",
     kind = "FelixConfiguration",
+    doc = "Settings for nodes: of all (`default`), of one (`node.<name>`), or of those that nodeSelector finds.",
     plural = "felixconfigurations"
 )]
 #[kube(category = "ferrule")]

@@ -8,7 +8,13 @@ use super::{net::Address, port::PortNumber, protocol::PortProtocol};
 
 /// An interface of a node that policy governs.
 #[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, Serialize)]
-#[kube(group = "projectcalico.org", version = "v3", kind = "HostEndpoint", plural = "hostendpoints")]
+#[kube(
+    group = "projectcalico.org",
+    version = "v3",
+    kind = "HostEndpoint",
+    doc = "An interface of a node, for policies of the whole cluster to select.",
+    plural = "hostendpoints"
+)]
 #[kube(category = "ferrule", shortname = "hep")]
 #[kube(printcolumn(name = "Node", type_ = "string", json_path = ".spec.node"))]
 #[kube(printcolumn(name = "Interface", type_ = "string", json_path = ".spec.interfaceName"))]

@@ -33,7 +33,14 @@ pub enum AllowedUse {
 
 /// Addresses of pods. How they are handed out is the business of the CNI plug-in; fields about that are kept as they are.
 #[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, Serialize)]
-#[kube(group = "projectcalico.org", version = "v3", kind = "IPPool", root = "IpPool", plural = "ippools")]
+#[kube(
+    group = "projectcalico.org",
+    version = "v3",
+    kind = "IPPool",
+    doc = "Addresses of pods, and how they reach what is outside of them.",
+    root = "IpPool",
+    plural = "ippools"
+)]
 #[kube(category = "ferrule")]
 #[kube(printcolumn(name = "CIDR", type_ = "string", json_path = ".spec.cidr"))]
 #[kube(printcolumn(name = "NAT", type_ = "boolean", json_path = ".spec.natOutgoing"))]

@@ -38,6 +38,7 @@ const SERVICE_NAMESPACE_MESSAGE: &str = "a policy of the whole cluster must name
     group = "projectcalico.org",
     version = "v3",
     kind = "NetworkPolicy",
+    doc = "An ordered network policy for the endpoints of its namespace.",
     plural = "networkpolicies",
     namespaced
 )]
@@ -78,6 +79,7 @@ pub struct NetworkPolicySpec {
     group = "projectcalico.org",
     version = "v3",
     kind = "GlobalNetworkPolicy",
+    doc = "An ordered network policy for endpoints of the whole cluster, host endpoints included.",
     plural = "globalnetworkpolicies"
 )]
 #[kube(category = "ferrule", shortname = "gnp")]

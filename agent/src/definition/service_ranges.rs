@@ -12,6 +12,7 @@ use super::net::Net;
     group = "projectcalico.org",
     version = "v3",
     kind = "BGPConfiguration",
+    doc = "Addresses of services; only the object named `default` counts.",
     root = "BgpConfiguration",
     plural = "bgpconfigurations"
 )]

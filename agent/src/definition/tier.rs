@@ -22,7 +22,13 @@ fn fixed(name: &str, order: u32, action: &str) -> String {
 
 /// A stage of policies. Tiers decide one after the other.
 #[derive(Clone, CustomResource, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[kube(group = "projectcalico.org", version = "v3", kind = "Tier", plural = "tiers")]
+#[kube(
+    group = "projectcalico.org",
+    version = "v3",
+    kind = "Tier",
+    doc = "A stage of policies. Tiers decide one after the other, in their order.",
+    plural = "tiers"
+)]
 #[kube(category = "ferrule")]
 #[kube(validation = ("!self.metadata.name.contains('.') && self.metadata.name.size() <= 63", "the name of a tier has no dots and at most 63 characters"))]
 #[kube(validation = Rule::new(fixed("default", 1_000_000, "Deny")).message("the tier default has order 1000000 and action Deny"))]

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// For how long something may be wanted again before it counts as not wanted any more.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// The server did not answer, or could not: everything has to wait.
+/// The server did not answer, or does not know who we are: everything has to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unreachable(pub String);
 
@@ -26,7 +26,11 @@ pub(super) enum Outcome<T> {
     NotFound,
     /// There is one already, or it is not any more as it was read.
     Conflict,
-    /// It is not allowed, or not understood.
+    /// Not with this object as it is, or not in its namespace, which may be on its way out or have used up its quota. Others may fare better.
+    Declined(String),
+    /// Something did not work behind the server, such as a webhook that is called for this object only. Others may fare better, and so may it later.
+    Failed(String),
+    /// We may not do this at all.
     Refused(String),
 }
 
@@ -58,10 +62,19 @@ pub(super) async fn attempt<T>(
     match status.code {
         404 => Ok(Outcome::NotFound),
         409 => Ok(Outcome::Conflict),
-        // Who we are is not known for the moment, or the server has other things to do.
-        401 | 429 | 500.. => Err(Unreachable(status.message.clone())),
-        _ => Ok(Outcome::Refused(status.message.clone())),
+        401 => Err(Unreachable(status.message.clone())),
+        // A limit of requests may be that of a namespace (the admission plug-in EventRateLimit).
+        429 | 500.. => Ok(Outcome::Failed(status.message.clone())),
+        403 if is_of_authorizer(&status.message) => Ok(Outcome::Refused(status.message.clone())),
+        _ => Ok(Outcome::Declined(status.message.clone())),
     }
+}
+
+/// Whether a request was refused for who asks, not for what it is about: admission says 403 too. The words are those of the API server, whatever authorizer
+/// it has (`forbiddenMessage` in its `endpoints/handlers/responsewriters`): `RESOURCE is forbidden: User "NAME" cannot VERB resource …`.
+fn is_of_authorizer(message: &str) -> bool {
+    let why = message.split_once(" is forbidden: ").map(|(_, why)| why);
+    why.is_some_and(|why| why.starts_with("User \"") && why.contains("\" cannot "))
 }
 
 impl<T> Outcome<T> {
@@ -71,6 +84,8 @@ impl<T> Outcome<T> {
             Self::Done(value) => Outcome::Done(answer(value)),
             Self::NotFound => Outcome::NotFound,
             Self::Conflict => Outcome::Conflict,
+            Self::Declined(reason) => Outcome::Declined(reason),
+            Self::Failed(reason) => Outcome::Failed(reason),
             Self::Refused(reason) => Outcome::Refused(reason),
         }
     }
@@ -90,6 +105,18 @@ impl Sinks {
     /// It cannot be had for so long.
     pub fn close_for(&mut self, sink: Sink, reason: String, now: Instant, pause: Duration) {
         self.closed.insert(sink, Closed { reason, until: now + pause });
+    }
+
+    /// This came of asking.
+    pub fn note<T>(&mut self, sink: Sink, outcome: &Outcome<T>, now: Instant) {
+        match outcome {
+            Outcome::Refused(reason) => self.close(sink, reason.clone(), now),
+            Outcome::Done(_)
+            | Outcome::NotFound
+            | Outcome::Conflict
+            | Outcome::Declined(_)
+            | Outcome::Failed(_) => self.open(sink),
+        }
     }
 
     /// It was had.

@@ -10,9 +10,10 @@ use ferrule_ruleset::{
 use crate::{
     source::Source,
     status::{Refusal, Status},
+    turns::in_turns,
 };
 
-/// How many concerns are told at most; the gravest come first. The object of the node counts them all.
+/// How many concerns are told at most, in turns of namespaces; the gravest come first. The object of the node counts them all.
 pub(super) const LIMIT: usize = 100;
 /// How long the note of an Event may be, in bytes.
 const LONGEST: usize = 1024;
@@ -64,8 +65,8 @@ impl Reason {
     }
 }
 
-/// What is to be told, the gravest first.
-pub(super) fn concerns(status: &Status) -> BTreeSet<Concern> {
+/// What is to be told by Events, in the order in which it is.
+pub(super) fn concerns(status: &Status) -> Vec<Concern> {
     let node = &status.node;
     let of_source = |source, scope| {
         let findings = status.findings.get(&source).into_iter().flatten();
@@ -94,7 +95,7 @@ pub(super) fn concerns(status: &Status) -> BTreeSet<Concern> {
         .chain(of_source(Source::Node, Scope::Node))
         .chain(of_source(Source::Endpoints, Scope::Node))
         .collect();
-    all.into_iter().take(LIMIT).collect()
+    in_turns(all, LIMIT, |concern| Some(concern.object.clone()))
 }
 
 fn of_finding(finding: &Finding, scope: Scope) -> Option<Concern> {
@@ -102,8 +103,12 @@ fn of_finding(finding: &Finding, scope: Scope) -> Option<Concern> {
         Severity::Error => Reason::NotUnderstood,
         Severity::Warning => Reason::Questionable,
     };
-    let note = note(&finding.field, &finding.message, &finding.consequence);
-    Some(Concern { reason, object: finding.object.clone()?, scope, note })
+    Some(Concern { reason, object: finding.object.clone()?, scope, note: note_of(finding) })
+}
+
+/// What a finding says, but for the object.
+pub(super) fn note_of(finding: &Finding) -> String {
+    note(&finding.field, &finding.message, &finding.consequence)
 }
 
 /// `spec.ingress[0].from: what is wrong (consequence)`.

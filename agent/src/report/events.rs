@@ -2,7 +2,8 @@
 //!
 //! Bounds, for each node: [`concern::LIMIT`] Events that stand at a time, [`BURST`] requests at once and one in [`REFILL`] after that. An Event that stands
 //! is renewed by whoever made it before the API server forgets it (after an hour, unless told otherwise); the others look now and then whether it still
-//! stands. What was mended is told by nobody; its Event goes with its time.
+//! stands. What was mended is told by nobody; its Event goes with its time. What cannot be told of one object is tried again after [`POSTPONED`], and keeps
+//! nothing else waiting.
 //!
 //! [`concern::LIMIT`]: super::concern::LIMIT
 
@@ -22,7 +23,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    MANAGER,
+    CLOSED, MANAGER,
     attempt::{Outcome, Sink, Sinks, Unreachable, attempt},
     clock::Clock,
     concern::{Concern, Scope},
@@ -30,7 +31,10 @@ use super::{
     jitter::Jitter,
     object::Place,
 };
-use crate::agent::backoff::Allowance;
+use crate::{
+    agent::backoff::{Allowance, Backoff},
+    source::{Judged, Judgements},
+};
 
 /// How many requests may be made at once.
 const BURST: u32 = 10;
@@ -40,6 +44,8 @@ const REFILL: Duration = Duration::from_secs(5);
 const SPREAD: Duration = Duration::from_secs(30);
 /// After how long an Event of ours is renewed.
 const RENEWAL: Duration = Duration::from_secs(45 * 60);
+/// The first and the longest pause before something is told again that could not be.
+const POSTPONED: (Duration, Duration) = (Duration::from_secs(3 * 60), Duration::from_secs(45 * 60));
 /// After how long an Event of another node is looked after, which may be gone.
 const RECHECK: Duration = Duration::from_secs(3 * 60 * 60);
 
@@ -53,7 +59,7 @@ pub(super) struct Events {
     jitter: Jitter,
     allowance: Allowance,
     told: BTreeMap<Concern, Told>,
-    /// The objects that there are concerns about.
+    /// The objects that there are concerns about and that were asked for.
     objects: BTreeMap<ResourceKey, ObjectReference>,
 }
 
@@ -62,6 +68,8 @@ struct Told {
     standing: Standing,
     /// When there is something to do about it.
     due: Instant,
+    /// How long it waits when it cannot be told.
+    retry: Backoff,
 }
 
 /// Whose Event it is.
@@ -80,6 +88,8 @@ enum Identity {
     Known(ObjectReference),
     /// It is gone.
     Gone,
+    /// The server could not say.
+    Unknown(String),
 }
 
 impl Events {
@@ -97,42 +107,77 @@ impl Events {
     /// These are all the concerns now. Tells what is due of them, as far as the allowance goes.
     pub async fn tell(
         &mut self,
-        concerns: &BTreeSet<Concern>,
+        concerns: &[Concern],
+        judgements: &Judgements,
         clock: &Clock,
         sinks: &mut Sinks,
     ) -> Result<(), Unreachable> {
         let now = Instant::now();
-        self.told.retain(|concern, _| concerns.contains(concern));
-        self.objects.retain(|object, _| concerns.iter().any(|concern| concern.object == *object));
-        for concern in concerns {
-            let delay = match concern.scope {
-                Scope::Cluster => self.jitter.within(SPREAD),
-                Scope::Node => Duration::ZERO,
-            };
-            let untold = Told { standing: Standing::Untold, due: now + delay };
-            let due = self.told.entry(concern.clone()).or_insert(untold).due;
-            if due > now {
+        let present: BTreeSet<&Concern> = concerns.iter().collect();
+        self.told.retain(|concern, _| present.contains(concern));
+        let objects: BTreeSet<&ResourceKey> = concerns.iter().map(|concern| &concern.object).collect();
+        self.objects.retain(|object, _| objects.contains(object));
+        for concern in self.due(concerns, now) {
+            let judged = judgements.get(&concern.object);
+            // What was found in an object is on its way together with what was seen of it.
+            if judged.is_none() && !is_asked_for(concern) {
                 continue;
             }
             if !sinks.is_open(WRITE, now) || !self.allowance.spend(now) {
                 break;
             }
-            self.tell_of(concern, clock, sinks).await?;
+            self.tell_of(concern, judged, clock, sinks).await?;
         }
         Ok(())
+    }
+
+    /// The server can again what it could not: nothing that was postponed waits any longer.
+    pub fn hasten(&mut self, now: Instant) {
+        let soon = now + self.jitter.within(SPREAD);
+        for told in self.told.values_mut().filter(|told| matches!(told.standing, Standing::Untold)) {
+            told.due = told.due.min(soon);
+        }
+    }
+
+    /// What there is to do something about, in the order of how long it has waited.
+    fn due<'a>(&mut self, concerns: &'a [Concern], now: Instant) -> Vec<&'a Concern> {
+        let mut waiting = Vec::new();
+        for concern in concerns {
+            let delay = match concern.scope {
+                Scope::Cluster => self.jitter.within(SPREAD),
+                Scope::Node => Duration::ZERO,
+            };
+            let retry = Backoff::new(POSTPONED.0, POSTPONED.1);
+            let untold = Told { standing: Standing::Untold, due: now + delay, retry };
+            let due = self.told.entry(concern.clone()).or_insert(untold).due;
+            if due <= now {
+                waiting.push((due, concern));
+            }
+        }
+        waiting.sort_by_key(|(due, _)| *due);
+        waiting.into_iter().map(|(_, concern)| concern).collect()
     }
 
     async fn tell_of(
         &mut self,
         concern: &Concern,
+        judged: Option<&Judged>,
         clock: &Clock,
         sinks: &mut Sinks,
     ) -> Result<(), Unreachable> {
         let now = Instant::now();
-        let regarding = match self.identity(&concern.object, sinks).await? {
+        let identity = match judged.and_then(|judged| as_judged(&concern.object, judged)) {
+            Some(regarding) => Identity::Known(regarding),
+            None => self.identity(&concern.object, sinks).await?,
+        };
+        let regarding = match identity {
             Identity::Known(regarding) => regarding,
             Identity::Gone => {
                 self.note(concern, Standing::Others, now + self.jitter.around(RENEWAL));
+                return Ok(());
+            }
+            Identity::Unknown(reason) => {
+                self.postpone(concern, &reason, now);
                 return Ok(());
             }
         };
@@ -147,12 +192,18 @@ impl Events {
                 self.note(concern, standing, now + self.jitter.around(RECHECK));
             }
             Outcome::Done(standing) => self.note(concern, standing, now + self.jitter.around(RENEWAL)),
-            // Its namespace is on its way out, or somebody was faster: it is looked at again with time.
+            // Its namespace is gone, or somebody was faster: it is looked at again with time.
             Outcome::NotFound | Outcome::Conflict => {
                 self.note(concern, Standing::Untold, now + self.jitter.around(RENEWAL));
             }
+            Outcome::Declined(reason) | Outcome::Failed(reason) => {
+                self.postpone(concern, &reason, now);
+                return Ok(());
+            }
             Outcome::Refused(reason) => {
                 sinks.close(WRITE, reason, now);
+                // A right may be missing in one namespace only: next time it is another one's turn.
+                self.set_due(concern, now + CLOSED);
                 return Ok(());
             }
         }
@@ -161,7 +212,22 @@ impl Events {
     }
 
     fn note(&mut self, concern: &Concern, standing: Standing, due: Instant) {
-        self.told.insert(concern.clone(), Told { standing, due });
+        let retry = Backoff::new(POSTPONED.0, POSTPONED.1);
+        self.told.insert(concern.clone(), Told { standing, due, retry });
+    }
+
+    /// It cannot be told now; others can, perhaps.
+    fn postpone(&mut self, concern: &Concern, reason: &str, now: Instant) {
+        tracing::debug!(object = %concern.object, reason, "not told by an Event");
+        if let Some(told) = self.told.get_mut(concern) {
+            told.due = now + self.jitter.around(told.retry.pause());
+        }
+    }
+
+    fn set_due(&mut self, concern: &Concern, due: Instant) {
+        if let Some(told) = self.told.get_mut(concern) {
+            told.due = due;
+        }
     }
 
     /// Makes an Event, or finds it made. One that only this node can have made is renewed.
@@ -172,6 +238,8 @@ impl Events {
             (Outcome::Conflict, Scope::Cluster) => Outcome::Done(Standing::Others),
             (Outcome::Conflict, Scope::Node) => return self.patch(event, 1).await,
             (Outcome::NotFound, _) => Outcome::NotFound,
+            (Outcome::Declined(reason), _) => Outcome::Declined(reason),
+            (Outcome::Failed(reason), _) => Outcome::Failed(reason),
             (Outcome::Refused(reason), _) => Outcome::Refused(reason),
         })
     }
@@ -180,7 +248,11 @@ impl Events {
     async fn renew(&self, event: &Event, count: i32) -> Result<Outcome<Standing>, Unreachable> {
         match self.patch(event, count).await? {
             Outcome::NotFound => self.make(event, Scope::Cluster).await,
-            outcome @ (Outcome::Done(_) | Outcome::Conflict | Outcome::Refused(_)) => Ok(outcome),
+            outcome @ (Outcome::Done(_)
+            | Outcome::Conflict
+            | Outcome::Declined(_)
+            | Outcome::Failed(_)
+            | Outcome::Refused(_)) => Ok(outcome),
         }
     }
 
@@ -218,8 +290,9 @@ impl Events {
                     identity = Identity::Known(reference(&place, resource, object.metadata.uid));
                     break;
                 }
-                Outcome::NotFound => {}
-                Outcome::Conflict => break,
+                Outcome::NotFound | Outcome::Conflict => {}
+                // One of its forms may be served by somebody else who is away.
+                Outcome::Declined(reason) | Outcome::Failed(reason) => identity = Identity::Unknown(reason),
                 Outcome::Refused(reason) => {
                     sinks.close(READ, reason, now);
                     identity = Identity::Known(reference(&place, resource, None));
@@ -232,6 +305,18 @@ impl Events {
         }
         Ok(identity)
     }
+}
+
+/// Whether the server is asked for the object: what is found by something else than its conversion is about objects of which nothing was kept.
+fn is_asked_for(concern: &Concern) -> bool {
+    concern.scope == Scope::Node || matches!(concern.object, ResourceKey::Namespace(_))
+}
+
+/// The object as Events refer to it, by what was seen of it.
+fn as_judged(key: &ResourceKey, judged: &Judged) -> Option<ObjectReference> {
+    let place = Place::of(key);
+    let resource = place.resource(judged.api_version)?;
+    Some(reference(&place, resource, Some(judged.uid.to_string())))
 }
 
 fn reference(place: &Place, resource: &ApiResource, uid: Option<String>) -> ObjectReference {

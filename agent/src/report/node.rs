@@ -27,7 +27,7 @@ use super::{
     pace::{Change, Pace},
 };
 use crate::{
-    agent::{Cut, Remedy},
+    agent::{Cut, Remedy, backoff::Backoff},
     definition::{Enforcement, NodeFinding, NodeObstacle, NodePolicyStatus},
     status::{PATIENCE, Refusal, Status},
 };
@@ -44,6 +44,8 @@ const ABSENT: Duration = Duration::from_secs(10);
 
 const WRITE: Sink = "create and patch nodepolicystatuses.ferrule.io";
 const READ: Sink = "get the Node";
+/// The first and the longest pause after the server could not write it.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(300));
 
 /// What there is to say of a node, but for when it is said. The condition is as old as the caller knows.
 pub(super) fn enforcement(status: &Status, now: Instant, clock: &Clock) -> Enforcement {
@@ -146,10 +148,14 @@ fn ready(status: &Status, now: Instant, clock: &Clock) -> Condition {
 pub(super) struct NodeObject {
     client: Client,
     node: NodeName,
+    jitter: Jitter,
     pace: Pace,
     written: Option<Enforcement>,
     /// When the Node is looked for again after it was not there once more.
     absent: Duration,
+    retry: Backoff,
+    /// Until when nothing is written, as the server could not; none if it could.
+    retry_at: Option<Instant>,
 }
 
 /// What became of the object.
@@ -163,7 +169,9 @@ enum Attempt {
 impl NodeObject {
     /// Nothing has been written.
     pub fn new(client: Client, node: NodeName, jitter: Jitter) -> Self {
-        Self { client, node, pace: Pace::new(jitter), written: None, absent: ABSENT }
+        let retry = Backoff::new(PAUSES.0, PAUSES.1);
+        let pace = Pace::new(jitter);
+        Self { client, node, jitter, pace, written: None, absent: ABSENT, retry, retry_at: None }
     }
 
     /// Asks over this client from now on.
@@ -181,7 +189,8 @@ impl NodeObject {
         let now = Instant::now();
         self.carry_over(&mut enforcement);
         let change = self.change(&enforcement);
-        if !self.pace.is_due(change, now) || !sinks.is_open(WRITE, now) {
+        let is_held = self.retry_at.is_some_and(|at| now < at);
+        if !self.pace.is_due(change, now) || is_held || !sinks.is_open(WRITE, now) {
             return Ok(());
         }
         enforcement.report_time = Some(clock.time(now));
@@ -199,6 +208,8 @@ impl NodeObject {
                 sinks.open(WRITE);
                 // The server may have taken its time, and the pace is what it sees.
                 self.pace.note_write(Instant::now());
+                self.retry.reset();
+                self.retry_at = None;
                 self.written = Some(enforcement);
                 self.absent = ABSENT;
             }
@@ -207,9 +218,19 @@ impl NodeObject {
                 sinks.close(WRITE, reason, now);
             }
             Outcome::Conflict => self.pace.note_write(Instant::now()),
-            Outcome::Refused(reason) => sinks.close(WRITE, reason, now),
+            Outcome::Failed(reason) => {
+                tracing::debug!(reason, "the object of the node is not written");
+                self.retry_at = Some(now + self.jitter.around(self.retry.pause()));
+            }
+            // There is one such object, so that what holds of it holds of all that we write there.
+            Outcome::Declined(reason) | Outcome::Refused(reason) => sinks.close(WRITE, reason, now),
         }
         Ok(())
+    }
+
+    /// Whether the server could not write it when it was last asked to.
+    pub fn is_failing(&self) -> bool {
+        self.retry_at.is_some()
     }
 
     /// A condition is as old as its status.
@@ -243,14 +264,22 @@ impl NodeObject {
     async fn write(&self, enforcement: &Enforcement, sinks: &mut Sinks) -> Result<Attempt, Unreachable> {
         match self.write_status(enforcement).await? {
             Outcome::NotFound => {}
-            outcome @ (Outcome::Done(()) | Outcome::Conflict | Outcome::Refused(_)) => {
-                return Ok(Attempt::Made(outcome));
-            }
+            outcome @ (Outcome::Done(())
+            | Outcome::Conflict
+            | Outcome::Declined(_)
+            | Outcome::Failed(_)
+            | Outcome::Refused(_)) => return Ok(Attempt::Made(outcome)),
         }
         match self.create(sinks).await? {
             Attempt::Made(Outcome::Done(())) => Ok(Attempt::Made(self.write_status(enforcement).await?)),
             attempt @ (Attempt::NodeAbsent
-            | Attempt::Made(Outcome::NotFound | Outcome::Conflict | Outcome::Refused(_))) => Ok(attempt),
+            | Attempt::Made(
+                Outcome::NotFound
+                | Outcome::Conflict
+                | Outcome::Declined(_)
+                | Outcome::Failed(_)
+                | Outcome::Refused(_),
+            )) => Ok(attempt),
         }
     }
 
@@ -270,7 +299,8 @@ impl NodeObject {
         match self.owner(sinks).await? {
             Outcome::Done(owner) => object["metadata"]["ownerReferences"] = json!([owner]),
             Outcome::NotFound | Outcome::Conflict => return Ok(Attempt::NodeAbsent),
-            Outcome::Refused(_) => {}
+            Outcome::Failed(reason) => return Ok(Attempt::Made(Outcome::Failed(reason))),
+            Outcome::Declined(_) | Outcome::Refused(_) => {}
         }
         let (api, parameters, patch) = (self.api(), parameters(), Patch::Apply(object));
         let request = api.patch(self.node.as_str(), &parameters, &patch);

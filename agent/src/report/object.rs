@@ -13,7 +13,7 @@ use kube::{
 const CALICO: &[(&str, &str)] = &[("projectcalico.org", "v3"), ("crd.projectcalico.org", "v1")];
 
 /// The group of the network-policy-api, whose kinds have conditions.
-pub(super) const POLICY_GROUP: &str = "policy.networking.k8s.io";
+const POLICY_GROUP: &str = "policy.networking.k8s.io";
 
 /// An object by the words of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,11 @@ impl Place {
             namespace: namespace.map(|namespace| namespace.as_str().to_owned()),
             name: name.as_ref().to_owned(),
         }
+    }
+
+    /// The form in which it is served by this API.
+    pub fn resource(&self, api_version: &str) -> Option<&ApiResource> {
+        self.resources.iter().find(|resource| resource.api_version == api_version)
     }
 
     /// The objects among which it is, in one of its forms.

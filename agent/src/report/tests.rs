@@ -1,9 +1,14 @@
 //! What is told, over an API server in memory. Time is paused: it passes only while everything waits.
 
+mod agent;
 mod condition;
+mod postponed;
 mod server;
 
-use std::{collections::BTreeMap, future::Future};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+};
 
 use ferrule_ruleset::{
     finding::{Finding, Severity},
@@ -16,52 +21,17 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     agent::{Cut, Remedy},
-    source::Obstacle,
+    source::{Judged, Obstacle},
     status::{Extent, Refusal},
 };
+use agent::Agent;
+use object::Place;
 use server::Server;
 
 const NODES: &str = "/apis/ferrule.io/v1alpha1/nodepolicystatuses";
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies";
+const GUARDS: &str = "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies";
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// An agent of a node, as far as people are told of it.
-struct Agent {
-    status: watch::Sender<Status>,
-    findings: mpsc::Receiver<Message>,
-}
-
-impl Agent {
-    fn start(server: &Server, node: &str) -> Self {
-        server.put(
-            &format!("/api/v1/nodes/{node}"),
-            json!({"metadata": {"name": node, "uid": format!("uid-{node}")}}),
-        );
-        let node = NodeName::from(node);
-        let mut first = Status::new(node.clone(), Source::Kubernetes.awaited_with(), Instant::now());
-        first.awaited.clear();
-        first.reconciliations = 1;
-        first.behind_since = None;
-        let (status, receiver) = watch::channel(first);
-        let (sender, findings) = mpsc::channel(8);
-        tokio::spawn(Reporter::new(server.client(), node).run(receiver, sender, async || None));
-        Self { status, findings }
-    }
-
-    fn find(&self, findings: Vec<Finding>) {
-        self.status.send_modify(|status| status.findings = BTreeMap::from([(Source::Kubernetes, findings)]));
-    }
-
-    /// What the agent itself was last told of all this.
-    fn complaints(&mut self) -> Option<Vec<String>> {
-        let mut last = None;
-        while let Ok(message) = self.findings.try_recv() {
-            let Report::Findings(findings) = message.report else { panic!("{message:?}") };
-            last = Some(findings.iter().map(Finding::to_string).collect());
-        }
-        last
-    }
-}
 
 async fn play<F: Future<Output = ()>>(script: impl FnOnce(Server, Agent) -> F) {
     let server = Server::default();
@@ -76,7 +46,11 @@ async fn play<F: Future<Output = ()>>(script: impl FnOnce(Server, Agent) -> F) {
 }
 
 fn policy(name: &str) -> PolicyKey {
-    let namespace = Some(NamespaceName::from("shop"));
+    policy_in("shop", name)
+}
+
+fn policy_in(namespace: &str, name: &str) -> PolicyKey {
+    let namespace = Some(NamespaceName::from(namespace));
     PolicyKey { kind: PolicyKind::KubernetesNetworkPolicy, namespace, name: name.into() }
 }
 
@@ -129,10 +103,7 @@ async fn many_nodes_meet_at_one_event_but_each_tells_of_its_own_kernel() {
         let others = ["node-2", "node-3"].map(|node| Agent::start(&server, node));
         for agent in others.iter().chain([&first]) {
             agent.find(vec![finding(policy("web"), "port 70000 is none")]);
-            agent.status.send_modify(|status| {
-                status.refused =
-                    vec![Refusal { policy: policy("db"), location: None, reason: "EINVAL".to_owned() }];
-            });
+            agent.refuse(&[policy("db")]);
         }
         sleep(2 * MINUTE).await;
         let about = |name: &str| server.objects(&format!("/events/{name}."));
@@ -165,7 +136,7 @@ async fn a_flood_of_findings_is_told_at_a_bounded_rate() {
         sleep(30 * MINUTE).await;
         assert!(server.peak("/events", MINUTE) <= 22, "{}", server.peak("/events", MINUTE));
         assert_eq!(server.objects("/events/").len(), concern::LIMIT);
-        assert_eq!(server.asked(POLICIES).len(), 1, "the object is looked up once");
+        assert_eq!(server.asked(POLICIES).len(), 0, "what was seen of the object is known");
         let status = status_of(&server, "node-1");
         assert_eq!(
             (status["findingCount"].as_u64(), status["findings"].as_array().unwrap().len()),
@@ -226,16 +197,20 @@ async fn a_missing_right_is_one_finding_and_no_loop() {
         ("/adminnetworkpolicies", "get and list policies of policy.networking.k8s.io"),
     ] {
         play(async |server, mut agent| {
-            server.answer_with(part, Some((403, "you are nobody")));
+            let refusal =
+                "things is forbidden: User \"nobody\" cannot touch resource \"things\" in API group \"\"";
+            server.answer_with(part, Some((403, refusal)));
+            server.put(&format!("{GUARDS}/guard"), json!({"metadata": {"name": "guard"}}));
             agent.find(vec![finding(policy("web"), "wrong")]);
+            agent.refuse(&[policy("db")]);
             sleep(4 * MINUTE).await;
             let complaints = agent.complaints().unwrap();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
-            assert!(complaints[0].contains(&format!("cannot {verb}: you are nobody")), "{complaints:?}");
+            assert!(complaints[0].contains(&format!("cannot {verb}: {refusal}")), "{complaints:?}");
             sleep(60 * MINUTE).await;
             assert!(server.asked(part).len() <= 26, "{part}: {}", server.asked(part).len());
             // An object that may not be read is told about all the same.
-            assert_eq!(server.objects("/events/").len(), usize::from(part != "/events"));
+            assert_eq!(server.objects("/events/").len(), if part == "/events" { 0 } else { 2 });
 
             server.answer_with(part, None);
             agent.find(vec![finding(policy("db"), "wrong")]);
@@ -365,4 +340,21 @@ async fn the_node_is_ready_where_readiness_says_so() {
         assert_eq!(ready.reason, reason);
         assert_eq!(ready.status == "True", status.shortfalls(later).is_empty(), "{reason}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_namespace_does_not_keep_others_from_being_told_about() {
+    play(async |server, agent| {
+        let mut findings: Vec<Finding> =
+            (0..400).map(|number| finding(policy_in("a", "web"), &format!("wrong {number:05}"))).collect();
+        server.put(
+            "/apis/networking.k8s.io/v1/namespaces/a/networkpolicies/web",
+            json!({"metadata": {"name": "web"}}),
+        );
+        findings.push(Finding { severity: Severity::Warning, ..finding(policy("web"), "perhaps") });
+        agent.find(findings);
+        sleep(MINUTE).await;
+        assert_eq!(server.objects("/namespaces/shop/events/").len(), 1);
+    })
+    .await;
 }

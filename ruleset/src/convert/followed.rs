@@ -35,6 +35,7 @@ const METADATA: (&str, Keep) = (
         ("namespace", Keep::All),
         ("uid", Keep::All),
         ("resourceVersion", Keep::All),
+        ("generation", Keep::All),
         // The age of an object decides between settings.
         ("creationTimestamp", Keep::All),
         ("deletionTimestamp", Keep::All),

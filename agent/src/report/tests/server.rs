@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use ferrule_ruleset::{
+    policy::{PolicyKey, PolicyKind},
+    resource::ResourceKey,
+};
 use http::{Method, Request, Response};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
@@ -90,6 +94,22 @@ impl Server {
             .filter(|(path, _)| path.contains(part))
             .map(|(_, object)| object.clone())
             .collect()
+    }
+
+    /// The cluster's policies that there are, as far as tests know them by name.
+    pub fn cluster_policies(&self) -> Vec<ResourceKey> {
+        let state = self.state();
+        let key = |path: &String| {
+            let mut parts = path.rsplit('/');
+            let (name, plural) = (parts.next()?, parts.next()?);
+            let kind = match plural {
+                "adminnetworkpolicies" => PolicyKind::AdminNetworkPolicy,
+                "clusternetworkpolicies" => PolicyKind::ClusterNetworkPolicy,
+                _ => return None,
+            };
+            Some(ResourceKey::Policy(PolicyKey { kind, namespace: None, name: name.into() }))
+        };
+        state.objects.keys().filter_map(key).collect()
     }
 
     /// From now on answers so wherever the path has this part; none: as usual.

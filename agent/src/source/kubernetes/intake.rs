@@ -124,6 +124,7 @@ impl Hub {
         let kind = &mut self.kinds[index];
         let Some(following) = &kind.following else { return };
         let implied = Some((following.served.api_version, following.served.kind));
+        let api_version = following.served.api_version;
         let Some(key) = convert::identity(&object.tree, implied) else {
             let nameless = nameless(&following.served.resource, object);
             if let Conversion::Unidentified(remark) = convert::convert(&object.tree, implied) {
@@ -139,6 +140,7 @@ impl Hub {
         }
         self.departures.note_present(&key);
         if known == Some(false) {
+            self.outbox.note_judged(&key, api_version, object);
             return;
         }
         let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
@@ -152,6 +154,7 @@ impl Hub {
             self.kinds[index].mirror.note(key.place(), digest);
         }
         self.outbox.set_remarks(Remarked::Object(key.clone()), remarks);
+        self.outbox.note_judged(&key, api_version, object);
         self.outbox.push(match resource {
             Some(resource) => Event::Upsert(resource),
             None => Event::Delete(key),
@@ -188,6 +191,7 @@ impl Hub {
 
     pub(super) fn pass_on_deletion(&mut self, key: ResourceKey) {
         self.outbox.set_remarks(Remarked::of(&key), Vec::new());
+        self.outbox.forget(&key);
         let built_in =
             if let ResourceKey::Tier(name) = &key { convert::built_in_tier(name.as_str()) } else { None };
         self.outbox.push(match built_in {

@@ -59,7 +59,7 @@ impl Mirror {
 
     /// How many objects are known.
     pub fn count(&self) -> usize {
-        self.scopes.values().map(Scope::count).sum()
+        self.scopes.values().map(Scope::len).sum()
     }
 
     /// Whether an object of this namespace is known.
@@ -80,7 +80,7 @@ impl Mirror {
     /// Whether something has not been seen since the last list began.
     pub fn has_unseen(&self) -> bool {
         let present = self.present;
-        self.scopes.values().any(|scope| scope.has_any_where(|digest| digest & LIST_BIT != present))
+        self.scopes.values().any(|scope| scope.holds_where(|digest| digest & LIST_BIT != present))
     }
 
     /// A list has ended: forgets what was not seen since it began, and says what that is, in order.

@@ -24,7 +24,7 @@ const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 /// An object, less what nobody reads and what changes without meaning.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// The object itself, without `metadata.resourceVersion` and `metadata.uid`.
+    /// The object itself, without `metadata.resourceVersion`, `metadata.uid` and `metadata.generation`.
     pub tree: Node,
     /// `metadata.resourceVersion`, opaque.
     pub version: Box<str>,
@@ -32,6 +32,8 @@ pub struct Object {
     pub uid: Box<str>,
     /// Why no more than its metadata could be read, if so. In place of its `spec` stands something that no kind understands.
     pub unread: Option<Box<str>>,
+    /// `metadata.generation`: counts what its author said, where the kind has it.
+    pub generation: Option<i64>,
 }
 
 /// A line of a watch.
@@ -134,7 +136,10 @@ impl Object {
         };
         let version = take("resourceVersion").unwrap_or_default();
         let uid = take("uid").unwrap_or_default();
-        Self { tree, version, uid, unread: None }
+        let generation = metadata_of(&mut tree).and_then(|metadata| metadata.remove("generation"));
+        let generation = generation
+            .and_then(|node| if let Value::Integer(number) = node.value { Some(number) } else { None });
+        Self { tree, version, uid, generation, unread: None }
     }
 
     /// An object of which only the metadata could be read.

@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,14 +17,17 @@ use ferrule_ruleset::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-use super::watching::NobodyListens;
-use crate::source::{Message, Report, Source};
+use super::{object::Object, watching::NobodyListens};
+use crate::{
+    source::{Judged, Judgements, Message, Report, Source},
+    turns::in_turns,
+};
 
 /// Events in a message.
 const BATCH: usize = 1024;
 /// How often findings are told.
 const FINDINGS_PAUSE: Duration = Duration::from_secs(1);
-/// Findings that are told; further ones are counted.
+/// Findings that are told, in turns; further ones are counted.
 const MOST_FINDINGS: usize = 500;
 
 /// The way to the loop.
@@ -32,6 +36,8 @@ pub struct Outbox {
     sender: mpsc::Sender<Message>,
     events: Vec<Event>,
     findings: BTreeMap<Remarked, Vec<Finding>>,
+    /// The objects that they are about, and all that have a condition; no errors stand here.
+    judged: BTreeMap<ResourceKey, Judged>,
     are_findings_new: bool,
     /// When findings may be told again.
     findings_at: Option<Instant>,
@@ -78,6 +84,7 @@ impl Outbox {
             sender,
             events: Vec::new(),
             findings: BTreeMap::new(),
+            judged: BTreeMap::new(),
             are_findings_new: false,
             findings_at: None,
         }
@@ -116,6 +123,25 @@ impl Outbox {
         }
     }
 
+    /// The object is so as all that was remarked of it.
+    pub fn note_judged(&mut self, key: &ResourceKey, api_version: &'static str, object: &Object) {
+        if !Judged::has_condition(key) && !self.findings.contains_key(&Remarked::Object(key.clone())) {
+            self.judged.remove(key);
+            return;
+        }
+        let Object { uid, generation, .. } = object;
+        let judged = Judged { api_version, uid: uid.clone(), generation: *generation, errors: Vec::new() };
+        if self.judged.get(key) != Some(&judged) {
+            self.judged.insert(key.clone(), judged);
+            self.are_findings_new = true;
+        }
+    }
+
+    /// The object is gone.
+    pub fn forget(&mut self, key: &ResourceKey) {
+        self.are_findings_new |= self.judged.remove(key).is_some();
+    }
+
     /// When something has to be sent although nothing happens.
     pub fn alarm(&self) -> Option<Instant> {
         self.findings_at.filter(|_| self.are_findings_new)
@@ -130,7 +156,9 @@ impl Outbox {
         if self.are_findings_new && self.findings_at.is_none_or(|at| at <= now) {
             self.are_findings_new = false;
             self.findings_at = Some(now + FINDINGS_PAUSE);
-            self.send(Report::Findings(self.present_findings())).await?;
+            let findings = self.present_findings();
+            self.send(Report::Judgements(Arc::new(self.judgements(&findings)))).await?;
+            self.send(Report::Findings(findings)).await?;
         }
         Ok(())
     }
@@ -142,22 +170,35 @@ impl Outbox {
     }
 
     fn present_findings(&self) -> Vec<Finding> {
-        // Errors first, so that no number of warnings hides one.
+        // Errors first in every turn, so that no number of warnings hides one.
         let all: BTreeSet<(Reverse<Severity>, &Finding)> =
             self.findings.values().flatten().map(|finding| (Reverse(finding.severity), finding)).collect();
-        let mut told: Vec<Finding> =
-            all.iter().take(MOST_FINDINGS).map(|(_, finding)| (*finding).clone()).collect();
-        if all.len() > MOST_FINDINGS {
+        let number = all.len();
+        let told = in_turns(all, MOST_FINDINGS, |(_, finding)| finding.object.clone());
+        let mut told: Vec<Finding> = told.into_iter().map(|(_, finding)| finding.clone()).collect();
+        if number > MOST_FINDINGS {
             told.push(Finding {
                 location: None,
                 severity: Severity::Warning,
                 object: None,
                 field: String::new(),
-                message: format!("{} more findings about objects of the cluster", all.len() - MOST_FINDINGS),
+                message: format!("{} more findings about objects of the cluster", number - MOST_FINDINGS),
                 consequence: String::new(),
             });
         }
         told
+    }
+
+    /// The objects of these findings, and all that have a condition.
+    fn judgements(&self, told: &[Finding]) -> Judgements {
+        let with_condition = self.judged.keys().filter(|key| Judged::has_condition(key));
+        let keys = told.iter().filter_map(|finding| finding.object.as_ref()).chain(with_condition);
+        let judged = |key: &ResourceKey| {
+            let findings = self.findings.get(&Remarked::Object(key.clone())).into_iter().flatten();
+            let errors = findings.filter(|finding| finding.severity == Severity::Error).cloned().collect();
+            Some(Judged { errors, ..self.judged.get(key)?.clone() })
+        };
+        keys.filter_map(|key| Some((key.clone(), judged(key)?))).collect()
     }
 }
 
@@ -165,3 +206,6 @@ fn finding(object: Option<&ResourceKey>, remark: Remark) -> Finding {
     let Remark { severity, field, message, consequence, .. } = remark;
     Finding { location: None, severity, object: object.cloned(), field, message, consequence }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,7 @@ impl Node {
             }
             Report::Obstacles(obstacles) => panic!("{obstacles:?}"),
             Report::Findings(findings) => panic!("{findings:?}"),
+            Report::Judgements(judgements) => panic!("{judgements:?}"),
         }
     }
 

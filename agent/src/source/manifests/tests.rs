@@ -69,6 +69,7 @@ impl Tree {
                     Report::InSync => self.in_sync = true,
                     Report::Unknown(unknown) => self.unknown = unknown,
                     Report::Obstacles(obstacles) => panic!("{obstacles:?}"),
+                    Report::Judgements(judgements) => panic!("{judgements:?}"),
                 }
             }
         });
@@ -263,6 +264,22 @@ async fn a_config_map_volume_is_followed_through_its_links() {
     fs::rename(tree.root.join("..data_tmp"), tree.root.join("..data")).unwrap();
     fs::remove_dir_all(tree.root.join("..1")).unwrap();
     tree.until_pods(&["a=new"]).await;
+}
+
+/// A file that has just been written to is looked at by itself, when its directory may be away already.
+#[tokio::test]
+async fn a_file_that_changes_just_before_the_directory_goes_is_not_gone() {
+    let mut tree = Tree::start(|root| fs::write(root.join("a.yaml"), pod("a", "old")).unwrap()).await;
+    let aside = tree.directory.path().join("aside");
+    for _ in 0..20 {
+        fs::File::open(tree.root.join("a.yaml")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+        fs::rename(&tree.root, &aside).unwrap();
+        tree.until("a finding", |tree| !tree.findings.is_empty()).await;
+        assert_eq!(tree.pods(), ["a=old"], "what cannot be seen is not gone");
+        fs::rename(&aside, &tree.root).unwrap();
+        tree.until("its end", |tree| tree.findings.is_empty()).await;
+        assert_eq!(tree.pods(), ["a=old"]);
+    }
 }
 
 #[tokio::test]

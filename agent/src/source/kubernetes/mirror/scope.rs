@@ -25,12 +25,12 @@ impl Scope {
     }
 
     /// How many names it holds.
-    pub(super) fn count(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether a digest is like that.
-    pub(super) fn has_any_where(&self, is_like_that: impl Fn(u64) -> bool) -> bool {
+    pub(super) fn holds_where(&self, is_like_that: impl Fn(u64) -> bool) -> bool {
         self.entries.iter().any(|(_, digest)| is_like_that(*digest))
     }
 
