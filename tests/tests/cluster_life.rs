@@ -75,6 +75,10 @@ spec:
     ])
     .unwrap();
     rig.wait_readiness("n1", is_well).unwrap();
+    // The agents may know that a definition goes before it is gone.
+    for definition in definitions::calico() {
+        rig.client().wait_until(&definition, |definition| definition.is_none()).unwrap();
+    }
     definitions::install(rig.client(), &definitions::calico()).unwrap();
     rig.apply(policy).unwrap();
     rig.await_all(&[("default/intruder", "shop/client", Lost)]).unwrap();

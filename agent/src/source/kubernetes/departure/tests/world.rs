@@ -121,11 +121,17 @@ impl World {
             | Step::CreatePod(_)
             | Step::DeletePod(_)
             | Step::EmptyPod(_) => self.serve(step),
-            Step::Restart
-            | Step::LoseNamespaces
-            | Step::LosePolicies
-            | Step::ListNamespaces
-            | Step::ListPolicies => self.connect(step),
+            Step::Restart => self.restart(),
+            Step::LoseNamespaces => {
+                self.are_namespaces_watched = false;
+                self.namespaces.clear();
+            }
+            Step::LosePolicies => {
+                self.are_policies_watched = false;
+                self.policy_events.clear();
+            }
+            Step::ListNamespaces => self.list_namespaces(),
+            Step::ListPolicies => self.list_policies(),
             Step::HearNamespaces => self.hear_namespaces(),
             Step::HearPolicies => self.hear_policies(),
             Step::HearPods => {
@@ -208,7 +214,30 @@ impl World {
             Step::DeletePod(number) | Step::EmptyPod(number) if self.pods.remove(&number) => {
                 self.pod_events.push_back((number, false));
             }
-            _impossible => {}
+            // It cannot happen now, or does not happen in the server.
+            Step::CreateNamespace
+            | Step::DeleteNamespace
+            | Step::Finalize
+            | Step::CreatePolicy(_)
+            | Step::DeletePolicy(_)
+            | Step::EmptyPolicy(_)
+            | Step::CreatePod(_)
+            | Step::DeletePod(_)
+            | Step::EmptyPod(_)
+            | Step::Restart
+            | Step::LoseNamespaces
+            | Step::LosePolicies
+            | Step::ListNamespaces
+            | Step::ListPolicies
+            | Step::HearNamespaces
+            | Step::HearPolicies
+            | Step::HearPods
+            | Step::Ask
+            | Step::AskInVain
+            | Step::HearAnswer(_)
+            | Step::AskAgain
+            | Step::Survey
+            | Step::HearSurvey => {}
         }
     }
 
@@ -224,39 +253,30 @@ impl World {
         }
     }
 
-    /// What happens to the agent and its connections.
-    fn connect(&mut self, step: Step) {
-        match step {
-            Step::Restart => {
-                *self = Self {
-                    uid: self.uid,
-                    life: self.life,
-                    policies: std::mem::take(&mut self.policies),
-                    protected: std::mem::take(&mut self.protected),
-                    pod_events: self.pods.iter().map(|number| (*number, true)).collect(),
-                    pods: std::mem::take(&mut self.pods),
-                    ..Self::default()
-                };
-                self.departures.survey.note_unlisted(KIND);
-            }
-            Step::LoseNamespaces => {
-                self.are_namespaces_watched = false;
-                self.namespaces.clear();
-            }
-            Step::LosePolicies => {
-                self.are_policies_watched = false;
-                self.policy_events.clear();
-            }
-            Step::ListNamespaces if !self.are_namespaces_watched => {
-                self.are_namespaces_watched = true;
-                self.namespaces.push_back(NamespaceNews::List(self.life.map(|life| (self.uid, life))));
-            }
-            Step::ListPolicies if !self.are_policies_watched => {
-                self.are_policies_watched = true;
-                let list = [PolicyNews::ListBegan, PolicyNews::ListEnded(self.policies.clone())];
-                self.policy_events.extend(list);
-            }
-            _of_no_effect => {}
+    /// The agent starts anew, and the pods that there are come one by one.
+    fn restart(&mut self) {
+        *self = Self {
+            uid: self.uid,
+            life: self.life,
+            policies: std::mem::take(&mut self.policies),
+            protected: std::mem::take(&mut self.protected),
+            pod_events: self.pods.iter().map(|number| (*number, true)).collect(),
+            pods: std::mem::take(&mut self.pods),
+            ..Self::default()
+        };
+        self.departures.survey.note_unlisted(KIND);
+    }
+
+    fn list_namespaces(&mut self) {
+        if !std::mem::replace(&mut self.are_namespaces_watched, true) {
+            self.namespaces.push_back(NamespaceNews::List(self.life.map(|life| (self.uid, life))));
+        }
+    }
+
+    fn list_policies(&mut self) {
+        if !std::mem::replace(&mut self.are_policies_watched, true) {
+            let list = [PolicyNews::ListBegan, PolicyNews::ListEnded(self.policies.clone())];
+            self.policy_events.extend(list);
         }
     }
 
