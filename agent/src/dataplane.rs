@@ -7,6 +7,7 @@
 
 mod adopt;
 mod bare;
+mod kernel_time;
 mod monitor;
 mod refusal;
 mod tenancy;
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use bare::BareBatch;
+pub use kernel_time::KernelTime;
 pub use monitor::Monitor;
 pub use refusal::{CommitError, Object, Refusal};
 use worker::{Order, Worker};
@@ -33,14 +35,21 @@ pub struct Kernel {
     orders: mpsc::Sender<Order>,
     port: PortId,
     monitor: Monitor,
+    time: KernelTime,
 }
 
 impl Kernel {
     /// Opens the sockets and starts the thread. Needs CAP_NET_ADMIN, and a tokio runtime around the caller.
     pub fn start() -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel(1);
-        let (port, ear) = Worker::spawn(inbox)?;
-        Ok(Self { orders, port, monitor: Monitor::new(ear)? })
+        let time = KernelTime::default();
+        let (port, ear) = Worker::spawn(inbox, time.clone())?;
+        Ok(Self { orders, port, monitor: Monitor::new(ear)?, time })
+    }
+
+    /// How long the kernel itself takes, for those who ask what is ours.
+    pub fn time(&self) -> KernelTime {
+        self.time.clone()
     }
 
     /// The address of the socket that writes.

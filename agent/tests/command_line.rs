@@ -5,7 +5,9 @@ use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, ChildStderr, Command, Output, Stdio},
+    sync::mpsc,
     thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -13,6 +15,9 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+
+/// How long the agent may take for what it is started for.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The program without the surroundings of the test's own environment.
 fn agent() -> Command {
@@ -53,17 +58,26 @@ impl Running {
         Self { child, log }
     }
 
-    /// Reads the log up to a line that has this in it.
+    /// Reads the log up to a line that has this in it. An agent that takes too long for that is ended, and its log with it.
     fn read_until(&mut self, text: &str) {
-        let mut line = String::new();
-        while !line.contains(text) {
-            line.clear();
-            assert_ne!(
-                self.log.read_line(&mut line).expect("the log is UTF-8"),
-                0,
-                "the log ended without `{text}`"
-            );
+        let process = Pid::from_raw(self.child.id().try_into().unwrap());
+        let (found, end) = mpsc::channel::<()>();
+        let watch = thread::spawn(move || {
+            if end.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                kill(process, Signal::SIGKILL).unwrap();
+            }
+        });
+        let (begun, mut log) = (Instant::now(), String::new());
+        loop {
+            let before = log.len();
+            let length = self.log.read_line(&mut log).expect("the log is UTF-8");
+            assert_ne!(length, 0, "the log ended after {:?} without `{text}`:\n{log}", begun.elapsed());
+            if log[before..].contains(text) {
+                break;
+            }
         }
+        drop(found);
+        watch.join().unwrap();
     }
 }
 

@@ -7,10 +7,12 @@
 //! * **switch** changes what both have: rules, elements, base chains. The kernel lets no packet see half of it. The verdicts are now those of `b`.
 //! * **retire** deletes what only `a` has. Nothing in `b` leads to it.
 //!
-//! The first two are one batch where that is safe. It is not where an element of a verdict map that lives on leads to a new chain: a packet under way
+//! The first two are one batch where that is safe. It is not where an element of a verdict map that lives on goes to a new chain: a packet under way
 //! reads the rules of all chains in the generation in which it entered the hook, where a chain of the same batch is still empty, but elements in the
-//! generation of the moment. It would run through the new chain as if that had no rules. Retiring is always apart, for the same reason: a packet under
-//! way on old rules would miss in a set that is gone.
+//! generation of the moment. It would run through the new chain as if that had no rules. One that jumps there, under a key that had no element, does no
+//! harm: the packet comes back to the rule behind the lookup, where it would have gone without the element. Retiring is always apart: a packet under way on
+//! old rules would miss in a set that is gone. A batch less is worth having, because the kernel walks all rules of a table at the end of each that adds a
+//! verdict.
 //!
 //! A base chain comes filled and goes whole in the switch batch: the kernel hooks it in at once, but lets packets see its rules with the others of the
 //! batch. So does one that gets another hook, priority or kind: it is deleted and created.
@@ -34,7 +36,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     address::Family,
-    name::ChainName,
+    name::{ChainName, SetName},
     nft::{Element, Ruleset, Verdict},
 };
 
@@ -76,10 +78,28 @@ impl Steps {
         Transaction { batches: batches.map(|operations| Batch { operations }).collect() }
     }
 
-    /// Whether an element of a map that lives on leads to a chain that is new.
+    /// Whether an element of a map that lives on leads to a chain that is new, from where a packet under way would not come back as if there were no element.
     fn leads_to_new_chains(&self) -> bool {
         let new: BTreeSet<(Family, &ChainName)> = self.prepare.iter().filter_map(new_chain).collect();
-        !new.is_empty() && self.switch.iter().flat_map(targets).any(|target| new.contains(&target))
+        if new.is_empty() {
+            return false;
+        }
+        let mut removed = BTreeSet::new();
+        for operation in &self.switch {
+            if let Operation::DeleteElements(family, set, elements) = operation {
+                removed.extend(
+                    elements.iter().filter_map(|element| Some((*family, &set.name, element.map_key()?))),
+                );
+            }
+        }
+        let comes_back = |(family, set, element): &(Family, &SetName, &Element)| {
+            let comes_back = matches!(element.verdict(), Some(Verdict::Jump(_)));
+            comes_back && element.map_key().is_some_and(|key| !removed.contains(&(*family, set, key)))
+        };
+        let leads = |(family, _, element): &(Family, &SetName, &Element)| {
+            element.verdict().and_then(Verdict::chain).is_some_and(|chain| new.contains(&(*family, chain)))
+        };
+        self.switch.iter().flat_map(added).any(|added| leads(&added) && !comes_back(&added))
     }
 }
 
@@ -87,12 +107,16 @@ fn new_chain(operation: &Operation) -> Option<(Family, &ChainName)> {
     if let Operation::AddChain(family, chain) = operation { Some((*family, &chain.name)) } else { None }
 }
 
-/// The chains to which added elements lead.
-fn targets(operation: &Operation) -> impl Iterator<Item = (Family, &ChainName)> {
-    let elements =
-        if let Operation::AddElements(_, _, elements) = operation { elements.as_slice() } else { &[] };
-    let chains = elements.iter().filter_map(Element::verdict).filter_map(Verdict::chain);
-    chains.map(|chain| (operation.family(), chain))
+/// The elements that an operation adds, and where.
+fn added(operation: &Operation) -> impl Iterator<Item = (Family, &SetName, &Element)> {
+    let added = if let Operation::AddElements(family, set, elements) = operation {
+        Some((*family, &set.name, elements))
+    } else {
+        None
+    };
+    added
+        .into_iter()
+        .flat_map(|(family, set, elements)| elements.iter().map(move |element| (family, set, element)))
 }
 
 #[cfg(test)]

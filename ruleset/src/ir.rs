@@ -19,8 +19,9 @@ use ipnet::IpNet;
 use crate::{
     address::PerFamily,
     name::{HostEndpointName, InterfaceName, ObjectName, PortName, TierName},
+    net_set::NetSet,
     policy::{Action, Direction, PerDirection, PolicyKey, TierAction, Traffic},
-    port::PortRange,
+    port::{Port, PortRange},
     protocol::Protocol,
     resource::Limits,
     selector::SelectorId,
@@ -224,13 +225,24 @@ pub enum AddressSetKey {
     ServiceFronts {
         /// Which endpoints.
         selector: SelectorId,
-        /// Of this protocol; none: of any.
-        protocol: Option<Protocol>,
-        /// With these ports, as numbers; both lists empty: with any.
-        ports: Vec<PortRange>,
-        /// Or these, by the name that the endpoint's pod gave them.
-        named_ports: Vec<PortName>,
+        /// What else the receiver asks of them.
+        receiver: Box<Receiver>,
     },
+}
+
+/// What a rule's receiver asks of an endpoint of a service besides that its selector matches. All parts are ANDed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receiver {
+    /// This protocol; none: any.
+    pub protocol: Option<Protocol>,
+    /// The address lies in one of these; none: anywhere.
+    pub nets: Vec<IpNet>,
+    /// The address lies in none of these, of which one is of its family if there are any.
+    pub not_nets: Vec<IpNet>,
+    /// The port is one of these, by number or by the name that the endpoint's pod gave it; none: any.
+    pub ports: Vec<Port>,
+    /// The port is none of these.
+    pub not_ports: Vec<Port>,
 }
 
 impl AddressSetKey {
@@ -259,7 +271,7 @@ pub struct AddressSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Members {
     /// Addresses (as /32 and /128) and networks, as their owners gave them: they may overlap.
-    Nets(PerFamily<OrdSet<IpNet>>),
+    Nets(PerFamily<NetSet>),
     /// Address, protocol and port.
     AddressPorts(PerFamily<OrdSet<AddressPort>>),
 }

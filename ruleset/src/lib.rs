@@ -15,6 +15,7 @@
 pub mod address;
 pub mod labels;
 pub mod name;
+pub mod net_set;
 pub mod port;
 pub mod protocol;
 

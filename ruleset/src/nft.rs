@@ -14,7 +14,7 @@ mod statement;
 pub use chain::{BaseChain, Chain, ChainKind, Hook};
 pub use condition::{AddressSide, CtState, InterfaceMatch, InterfaceSide, Match, Operator, PortSide};
 pub use rule::{Rule, Verdict};
-pub use set::{Element, Elements, Interval, ProtocolPort, Set};
+pub use set::{Element, Elements, Interval, MapKey, ProtocolPort, Set};
 pub use statement::{FullyRandom, LimitSense, NatPorts, RateLimit, RateUnit, Reject, Statement};
 
 use std::sync::Arc;

@@ -103,19 +103,6 @@ impl Resource {
 }
 
 impl ResourceKey {
-    /// The same key, whose namespace, if it is that of another object of its kind, shares its text with it.
-    pub(crate) fn sharing_namespace(&self, other: &Self) -> Self {
-        if let (Self::Pod(name), Self::Pod(other)) = (self, other)
-            && name.namespace == other.namespace
-        {
-            return Self::Pod(ObjectName {
-                namespace: other.namespace.clone(),
-                name: Arc::clone(&name.name),
-            });
-        }
-        self.clone()
-    }
-
     /// The namespace, if the kind has one, and the name.
     pub fn place(&self) -> (Option<NamespaceName>, Arc<str>) {
         match self {

@@ -40,8 +40,8 @@ use ast::{Node, Test};
 /// The longest text that is read, in bytes. The API admits 1,024 characters; selectors converted from Kubernetes objects may be longer.
 pub const MAX_LENGTH: usize = 64 * 1024;
 
-/// The deepest nesting of parentheses that is read.
-pub const MAX_DEPTH: usize = 64;
+/// The deepest nesting of parentheses that is read: as deep as they nest in a selector that the API admits, and no threat to a thread's stack.
+pub const MAX_DEPTH: usize = 512;
 
 /// A parsed selector. Two selectors are equal if their canonical texts are. Clones share one tree.
 #[derive(Clone)]

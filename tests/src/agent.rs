@@ -20,10 +20,13 @@ use crate::namespace::Namespace;
 
 /// Where the agent answers `/readiness`, in the namespace of its node.
 const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9099);
-/// How long an agent may take to become ready on a busy machine.
-const START: Duration = Duration::from_secs(30);
+/// How long an agent may take to become ready on a busy machine. One that waits for an API server may pause for half a minute.
+const START: Duration = Duration::from_secs(180);
 /// How long one answer of the agent is waited for.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// How many lines of its log are shown where a test fails.
+const SHOWN: usize = 30;
 
 /// Where an agent has its objects from.
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +168,13 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // Whoever reads of the failure has nothing else of it.
+            let log = self.log_text().unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let last = lines.len().saturating_sub(SHOWN);
+            eprintln!("the agent of {} said last:\n{}", self.node, lines[last..].join("\n"));
+        }
         // It may have ended already, which is as good.
         self.child.kill().ok();
         self.child.wait().ok();

@@ -14,10 +14,10 @@ use crate::{
     topology::Topology,
 };
 
-/// How long a change of manifests or links may take to be enforced before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often what has not come about is looked at again.
-const TICK: Duration = Duration::from_millis(10);
+/// How long a change of manifests or links may take to be enforced before the test gives up. Nothing is asserted about how long it takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// After how long what has not come about is looked at again, the first time and at most: a source has so many ports and no more.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 
 /// How a call should end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +118,15 @@ impl<'a> Caller<'a> {
 
 /// Tries something until it succeeds; its last error if that takes too long.
 pub fn until<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let begin = Instant::now();
+    let (begin, mut pause) = (Instant::now(), PAUSES.0);
     loop {
         match attempt() {
             Ok(value) => return Ok(value),
-            Err(error) if begin.elapsed() > PATIENCE => return Err(error),
-            Err(_) => thread::sleep(TICK),
+            Err(error) if begin.elapsed() > PATIENCE => {
+                return Err(error.context(format!("not so after {PATIENCE:?}")));
+            }
+            Err(_) => thread::sleep(pause),
         }
+        pause = (pause * 2).min(PAUSES.1);
     }
 }

@@ -27,7 +27,7 @@ use crate::{
 pub use account::Account;
 
 /// How long something that has to come is waited for. Nothing is asserted about how long it takes.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Nodes with agents, and the API server that they follow. The thread that starts it has to outlive it.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ impl ClusterRig {
             if checked.is_ok() || begin.elapsed() > PATIENCE {
                 return checked.with_context(|| format!("after {PATIENCE:?}; {}", self.logs()));
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(50));
         }
     }
 

@@ -23,7 +23,7 @@ const CLUSTER: &str = include_str!("../demo/cluster.yaml");
 const POLICIES: &str = include_str!("../demo/policies.yaml");
 
 /// How long a change of the manifests may take to reach the kernel of a busy machine.
-const CHANGE: Duration = Duration::from_secs(10);
+const CHANGE: Duration = Duration::from_secs(120);
 
 /// Runs the demonstration and tells it on standard output.
 pub fn run() -> Result<()> {

@@ -12,11 +12,12 @@ mod policies;
 mod rng;
 mod selectors;
 mod shrink;
+mod spelling;
 mod vocabulary;
 
 use serde_json::Value;
 
-pub use self::{rng::Rng, shrink::shrink};
+pub use self::{rng::Rng, shrink::shrink, spelling::vary};
 use crate::{flow::Flow, reference::Reference};
 
 /// Whether the generator may write what cannot be understood.
@@ -46,6 +47,7 @@ impl Universe {
         let (mut vocabulary, mut objects) = cluster::generate(&mut rng);
         objects.extend(policies::generate(&mut rng, &mut vocabulary, validity));
         let flows = (0..flows).map(|_| flows::generate(&mut rng, &vocabulary)).collect();
+        spelling::vary(&mut rng, &mut objects);
         Self { objects, flows, is_consistent: false }
     }
 
@@ -57,7 +59,9 @@ impl Universe {
         objects.extend(node::generate(&mut rng, &mut vocabulary, &objects.clone()));
         objects.extend(policies::generate(&mut rng, &mut vocabulary, Validity::Valid));
         let flows = (0..flows).map(|_| flows::through_nodes(&mut rng, &vocabulary)).collect();
-        Self { objects, flows, is_consistent: rng.chance(40) }
+        let is_consistent = rng.chance(40);
+        spelling::vary(&mut rng, &mut objects);
+        Self { objects, flows, is_consistent }
     }
 
     /// The reference model of such objects, with the settings of this universe.

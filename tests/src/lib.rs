@@ -12,7 +12,7 @@
 //!
 //! Architecture invariants:
 //! * A verdict is "did the request reach its destination", seen at the destination after its node's input hook; a reply proves nothing and is not
-//!   waited for.
+//!   waited for. What has not arrived when the queues on its way are empty ([`backlog`]) does not arrive; no pause decides.
 //! * A live connection tracking entry looks like an allow: a prober uses no source port or ICMP identifier twice, and connections of earlier batches
 //!   are forgotten.
 //! * Only namespaces that this crate created are touched. A missing capability fails the test; it never skips it.
@@ -22,6 +22,7 @@ pub mod admission;
 pub mod agent;
 pub mod api_server;
 pub mod arbitrary;
+pub mod backlog;
 pub mod bench;
 pub mod call;
 pub mod case;
@@ -36,6 +37,7 @@ pub mod deployment;
 pub mod flow;
 pub mod generate;
 pub mod listing;
+pub mod monitor;
 pub mod namespace;
 pub mod objects;
 pub mod packet;

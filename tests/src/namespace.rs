@@ -9,7 +9,10 @@ use std::{
     os::{fd::AsRawFd, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -26,7 +29,7 @@ use nix::{
 const DIRECTORY: &str = "/run/netns";
 
 /// How long a link may take to start.
-const LINK_START: Duration = Duration::from_secs(5);
+const LINK_START: Duration = Duration::from_secs(120);
 
 /// A network namespace of our own.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ impl Namespace {
         static SWEEP: Once = Once::new();
         fs::create_dir_all(DIRECTORY).with_context(|| format!("create {DIRECTORY}"))?;
         SWEEP.call_once(sweep);
-        let name = format!("fe-{}-{name}", std::process::id());
+        let name = format!("fe-{}-{}", std::process::id(), brief(name));
         let path = Path::new(DIRECTORY).join(&name);
         File::create_new(&path).with_context(|| format!("namespace {name} exists"))?;
         let created = thread::scope(|scope| scope.spawn(|| unshare_onto(&path)).join());
@@ -141,13 +144,30 @@ impl Namespace {
             if idle.is_empty() {
                 return Ok(());
             }
-            ensure!(begin.elapsed() < LINK_START, "links of {} do not start: {}", self.name, idle.join(", "));
+            ensure!(
+                begin.elapsed() < LINK_START,
+                "links of {} do not start within {LINK_START:?}: {}",
+                self.name,
+                idle.join(", ")
+            );
             thread::sleep(Duration::from_millis(1));
         }
     }
 
     fn path(&self) -> PathBuf {
         Path::new(DIRECTORY).join(&self.name)
+    }
+}
+
+/// A name that is short enough for a file, and still one's own.
+fn brief(name: &str) -> String {
+    const LONGEST: usize = 180;
+    static CUT: AtomicUsize = AtomicUsize::new(0);
+    match name.get(..LONGEST) {
+        Some(beginning) if name.len() > LONGEST => {
+            format!("{beginning}-{}", CUT.fetch_add(1, Ordering::Relaxed))
+        }
+        Some(_) | None => name.to_owned(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Sending many requests and seeing which arrive.
 //!
 //! Requests are whole packets from raw sockets in the sender's namespace. At the destination a raw socket of the packet's protocol sees them, that is
-//! behind the input hook of that namespace, for pods, nodes and the world outside alike. A batch is sent as fast as it goes, then collected with one
-//! common wait.
+//! behind the input hook of that namespace, for pods, nodes and the world outside alike. A batch is sent as fast as it goes, and what arrived is counted
+//! once the queues on all ways are empty.
 
 mod socket;
 
@@ -16,16 +16,15 @@ use anyhow::{Result, bail, ensure};
 use ferrule_ruleset::{address::Family, protocol::Protocol};
 
 use crate::{
+    backlog,
     cluster::Place,
     packet::{self, Packet, Payload},
     topology::Topology,
 };
 use socket::{Home, Sent};
 
-/// How long a request that should arrive is waited for.
+/// How long a request that should arrive is waited for where the queues are empty: it may wait for a neighbour to be found.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long requests that should not arrive are watched for, after the last was sent. Forwarding between namespaces happens within the send call.
-const WATCH: Duration = Duration::from_millis(100);
 /// How many requests are sent before arrivals are taken in.
 const BURST: usize = 64;
 
@@ -76,7 +75,7 @@ pub struct Probe {
     pub arrives: IpAddr,
     /// What is sent.
     pub request: Request,
-    /// What should become of it: only how long it is waited for depends on this.
+    /// What should become of it: only whether it is waited for depends on this.
     pub expected: Delivery,
 }
 
@@ -145,22 +144,14 @@ impl<'a> Prober<'a> {
                 self.collect(first, wave, probes, deliveries)?;
             }
         }
+        let missing = |index: &usize, deliveries: &[Delivery]| {
+            (probes[*index].expected, deliveries[*index]) == (Delivery::Arrived, Delivery::Lost)
+        };
         let sent = Instant::now();
-        let awaited = |deliveries: &[Delivery]| {
-            let missing = |index: &&usize| {
-                (probes[**index].expected, deliveries[**index]) == (Delivery::Arrived, Delivery::Lost)
-            };
-            wave.iter().find(missing).is_some()
-        };
-        let watched = if wave.iter().any(|index| probes[*index].expected == Delivery::Lost) {
-            WATCH
-        } else {
-            Duration::ZERO
-        };
         loop {
+            backlog::drain()?;
             self.collect(first, wave, probes, deliveries)?;
-            let passed = sent.elapsed();
-            if passed > PATIENCE || (passed >= watched && !awaited(deliveries)) {
+            if sent.elapsed() > PATIENCE || !wave.iter().any(|index| missing(index, deliveries)) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(2));

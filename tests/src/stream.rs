@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -13,22 +13,28 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::namespace::Namespace;
+use crate::{backlog, namespace::Namespace};
 
 /// Sockets on either end, so that a stream is many flows.
 const FLOWS: u16 = 16;
 /// How often the sender looks at the clock.
 const TICK: Duration = Duration::from_millis(1);
-/// How long a receiver waits for stragglers when the sender has stopped.
-const LINGER: Duration = Duration::from_millis(200);
+/// How many datagrams are sent between two looks at the clock. The queue of a processor holds a thousand packets (net.core.netdev_max_backlog).
+const BURST: u64 = 64;
+/// How often a receiver to which nothing comes looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a sender is waited for that does not get on.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Room for what arrives while the receiver does not run, in bytes.
 const BUFFER: usize = 32 << 20;
 
 /// A running stream.
 #[derive(Debug)]
 pub struct Stream {
-    stop: Arc<AtomicBool>,
-    sender: JoinHandle<Result<u64>>,
+    sent: Arc<AtomicU64>,
+    stop_sender: Arc<AtomicBool>,
+    stop_receiver: Arc<AtomicBool>,
+    sender: JoinHandle<Result<()>>,
     receiver: JoinHandle<Result<Vec<Arrival>>>,
     begin: Instant,
 }
@@ -54,7 +60,8 @@ pub struct Count {
 }
 
 impl Stream {
-    /// Sends so many datagrams a second between two addresses, to one port. A sender that falls behind catches up.
+    /// Sends so many datagrams a second between two addresses, to one port, or as many as the machine has time for. A sender that falls behind catches up
+    /// as it can.
     pub fn start(
         from: (&Namespace, IpAddr),
         to: (&Namespace, IpAddr),
@@ -65,27 +72,48 @@ impl Stream {
         let bind = |address| UdpSocket::bind(address).with_context(|| format!("bind {address}"));
         let receiver = to.0.run(|| bind(destination))?;
         setsockopt(&receiver, sockopt::RcvBufForce, &BUFFER).context("receive buffer")?;
-        receiver.set_read_timeout(Some(LINGER))?;
+        receiver.set_read_timeout(Some(LOOK))?;
         let open = || (0..FLOWS).map(|_| bind(SocketAddr::new(from.1, 0))).collect::<Result<Vec<_>>>();
         let senders = from.0.run(open)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = [Arc::clone(&stop), Arc::clone(&stop)];
-        let [sender_stop, receiver_stop] = stopped;
-        Ok(Self {
-            stop,
-            sender: thread::spawn(move || send(&senders, destination, per_second, &sender_stop)),
-            receiver: thread::spawn(move || receive(&receiver, &receiver_stop)),
-            begin: Instant::now(),
-        })
+        let (sent, stop_sender, stop_receiver) =
+            (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let (count, stop) = (Arc::clone(&sent), Arc::clone(&stop_sender));
+        let sender = thread::spawn(move || send(&senders, destination, per_second, &stop, &count));
+        let stop = Arc::clone(&stop_receiver);
+        let receiver = thread::spawn(move || receive(&receiver, &stop));
+        Ok(Self { sent, stop_sender, stop_receiver, sender, receiver, begin: Instant::now() })
     }
 
-    /// Stops and counts.
+    /// How many datagrams have been sent so far. One more may be on its way.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many further datagrams have been sent, each of them after this was called.
+    pub fn await_further(&self, number: u64) -> Result<()> {
+        let (first, begin) = (self.sent(), Instant::now());
+        // The first of them may have been on its way already.
+        while self.sent() <= first + number {
+            ensure!(!self.sender.is_finished(), "the sender has ended after {} datagrams", self.sent());
+            ensure!(
+                begin.elapsed() < PATIENCE,
+                "{} of {number} datagrams were sent in {PATIENCE:?}",
+                self.sent() - first
+            );
+            thread::sleep(TICK);
+        }
+        Ok(())
+    }
+
+    /// Stops and counts, once all that was sent has arrived or never will.
     pub fn stop(self) -> Result<Count> {
-        self.stop.store(true, Ordering::Relaxed);
-        let sent = self.sender.join().map_err(|_| anyhow!("sender panicked"))??;
+        self.stop_sender.store(true, Ordering::SeqCst);
+        self.sender.join().map_err(|_| anyhow!("sender panicked"))??;
         let duration = self.begin.elapsed();
+        backlog::drain()?;
+        self.stop_receiver.store(true, Ordering::SeqCst);
         let arrivals = self.receiver.join().map_err(|_| anyhow!("receiver panicked"))??;
-        Ok(Count { sent, arrivals, duration })
+        Ok(Count { sent: self.sent.load(Ordering::SeqCst), arrivals, duration })
     }
 }
 
@@ -107,12 +135,19 @@ impl Count {
     }
 }
 
-fn send(sockets: &[UdpSocket], to: SocketAddr, per_second: u64, stop: &AtomicBool) -> Result<u64> {
+fn send(
+    sockets: &[UdpSocket],
+    to: SocketAddr,
+    per_second: u64,
+    stop: &AtomicBool,
+    count: &AtomicU64,
+) -> Result<()> {
     let begin = Instant::now();
     let mut sent = 0;
-    while !stop.load(Ordering::Relaxed) {
+    while !stop.load(Ordering::SeqCst) {
         let due = (begin.elapsed().as_secs_f64() * per_second as f64) as u64;
-        while sent < due && !stop.load(Ordering::Relaxed) {
+        let due = due.min(sent + BURST);
+        while sent < due && !stop.load(Ordering::SeqCst) {
             let socket = &sockets[sent as usize % sockets.len()];
             match socket.send_to(&sent.to_be_bytes(), to) {
                 Ok(_) => sent += 1,
@@ -120,16 +155,19 @@ fn send(sockets: &[UdpSocket], to: SocketAddr, per_second: u64, stop: &AtomicBoo
                 Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
                 Err(error) => return Err(error).context("send a datagram"),
             }
+            count.store(sent, Ordering::SeqCst);
         }
         thread::sleep(TICK);
     }
-    Ok(sent)
+    Ok(())
 }
 
 fn receive(socket: &UdpSocket, stop: &AtomicBool) -> Result<Vec<Arrival>> {
     let mut arrivals = Vec::new();
     let mut buffer = [0; 16];
     loop {
+        // Looked at first: what comes before the stop is read even if it came while nobody looked.
+        let is_last = stop.load(Ordering::SeqCst);
         match socket.recv(&mut buffer) {
             Ok(length) => {
                 ensure!(length == 8, "a datagram of {length} bytes that is not ours");
@@ -137,7 +175,7 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool) -> Result<Vec<Arrival>> {
                 arrivals.push(Arrival { number, at: Instant::now() });
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                if stop.load(Ordering::Relaxed) {
+                if is_last {
                     return Ok(arrivals);
                 }
             }
@@ -165,7 +203,7 @@ items:
         let from = (topology.pod("default/a").unwrap(), "10.0.0.1".parse().unwrap());
         let to = (topology.pod("default/b").unwrap(), "10.0.0.2".parse().unwrap());
         let open = Stream::start(from, to, 7000, 20_000).unwrap();
-        thread::sleep(Duration::from_millis(300));
+        open.await_further(1000).unwrap();
         let open = open.stop().unwrap();
         assert!(open.sent > 1000 && open.lost() == 0, "{} sent, {} lost", open.sent, open.lost());
         let node = topology.node("n").unwrap();
@@ -176,8 +214,13 @@ items:
         )
         .unwrap();
         let closed = Stream::start(from, to, 7001, 20_000).unwrap();
-        thread::sleep(Duration::from_millis(100));
+        closed.await_further(1000).unwrap();
         let closed = closed.stop().unwrap();
-        assert!(closed.sent > 100 && closed.arrivals.is_empty());
+        assert!(
+            closed.sent > 1000 && closed.arrivals.is_empty(),
+            "{} of {} arrived",
+            closed.arrivals.len(),
+            closed.sent
+        );
     }
 }

@@ -27,7 +27,9 @@ use serde_json::Value;
 const SERVERS: usize = 2;
 
 /// How long a change may take to be followed before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// An object of a case that the definitions of an API refuse, by kind and name, and what the server says of it. Such a case is of a directory only.
 struct Refused {
@@ -152,6 +154,7 @@ fn judge_again(
         if failures.is_empty() || begin.elapsed() > PATIENCE {
             return Ok(failures);
         }
+        thread::sleep(PAUSE);
     }
 }
 

@@ -56,12 +56,13 @@ impl Traffic {
     }
 
     fn stop(self) {
+        for stream in self.denied.iter().chain(&self.allowed) {
+            stream.await_further(1000).unwrap();
+        }
         let stop = |streams: Vec<Stream>| -> Vec<Count> {
             streams.into_iter().map(|stream| stream.stop().unwrap()).collect()
         };
         let (denied, allowed) = (stop(self.denied), stop(self.allowed));
-        let sent: u64 = allowed.iter().chain(&denied).map(|count| count.sent).sum();
-        assert!(sent > 1000, "only {sent} datagrams were sent: the test shows less than it claims");
         assert_eq!(
             denied.iter().map(|count| count.arrivals.len()).sum::<usize>(),
             0,

@@ -2,16 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, fs, path::Path, time::Instant};
 
+use anyhow::ensure;
 use ferrule_tests::{
     api_server::definitions::{self, install},
+    call::until,
     cluster_rig::ClusterRig,
     objects::from_yaml,
 };
@@ -90,9 +86,11 @@ fn what_is_not_understood_is_told_on_the_policy_and_by_every_node_until_it_is_me
         let object = wait_node(&rig, name, |status| status["findingCount"] == 1);
         assert_eq!(object["status"]["findings"][0]["object"], "NetworkPolicy default/web");
     }
-    while events(&rig).is_empty() {
-        thread::sleep(Duration::from_millis(100));
-    }
+    until(|| {
+        ensure!(!events(&rig).is_empty(), "no Event about the policy");
+        Ok(())
+    })
+    .unwrap();
     let policy_object = json!({"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": {"name": "web", "namespace": "default"}});
     let uid = rig.client().find(&policy_object).unwrap().unwrap()["metadata"]["uid"].clone();
     let told = events(&rig);

@@ -6,7 +6,7 @@ use ferrule_tests::{
     compare::{self, Tally},
     compiled::Pipeline,
     flow::Flow,
-    generate::{Universe, Validity},
+    generate::{Rng, Universe, Validity, vary},
     reference::{Reading, Reference},
     verdict::{Decision, Judge, Outcome, Verdict},
 };
@@ -31,6 +31,23 @@ fn valid_universes_leave_no_doubt_and_reach_both_outcomes() {
     assert!(tally.denied > tally.verdicts() / 10, "{tally:?}");
     assert!(tally.by_rule > tally.verdicts() / 10, "{tally:?}");
     assert!(tally.unanswerable < 50 * FLOWS / 4, "{tally:?}");
+}
+
+#[test]
+fn other_spellings_say_the_same() {
+    let mut changed = 0;
+    for seed in 0..200 {
+        let universe = Universe::of(seed, Validity::Valid, FLOWS);
+        let mut objects = universe.objects.clone();
+        vary(&mut Rng::new(seed), &mut objects);
+        changed += usize::from(objects != universe.objects);
+        let [one, other] = [&universe.objects, &objects].map(|objects| Reference::new(objects));
+        for flow in &universe.flows {
+            let [one, other] = [&one, &other].map(|reference| reference.read(flow, Reading::Least));
+            assert_eq!(one, other, "seed {seed}: {flow}");
+        }
+    }
+    assert!(changed > 190, "{changed} of 200 universes respelt");
 }
 
 #[test]

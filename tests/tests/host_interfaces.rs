@@ -273,7 +273,7 @@ fn an_endpoint_follows_its_interface_and_its_addresses() {
         until_called(&mut caller, &calls);
         for to in back {
             let answered =
-                node.run(|| std::net::TcpStream::connect_timeout(&to, std::time::Duration::from_secs(5)));
+                node.run(|| std::net::TcpStream::connect_timeout(&to, std::time::Duration::from_secs(60)));
             assert!(answered.is_ok(), "the node calls {to}: {answered:?}");
         }
     }
@@ -347,6 +347,7 @@ fn failsafe_and_allowed_packets_pass_while_an_endpoint_is_switched_on_and_off() 
         }
     }
     for (port, to, stream) in streams {
+        stream.await_further(1000).unwrap();
         let count = stream.stop().unwrap();
         assert!(
             count.sent > 1000 && count.lost() == 0,

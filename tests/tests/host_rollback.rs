@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr, TcpListener},
+    thread,
 };
 
 use anyhow::ensure;
@@ -28,50 +29,60 @@ fn outside() -> BTreeSet<IpAddr> {
 
 #[test]
 fn an_endpoint_that_cuts_the_agent_off_is_taken_back() {
-    for (family, address) in OUTSIDE.into_iter().enumerate() {
-        let host = "---\napiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {name: uplink, labels: {host: endpoint}}\n\
-                    spec: {node: n1, interfaceName: eth0, profiles: [projectcalico-default-allow]}\n";
-        let rig = Rig::wire("cutoff", OBJECTS, host, &outside()).unwrap();
-        let node = rig.topology.node("n1").unwrap();
-        let source = SocketAddr::new(address.parse().unwrap(), 7443);
-        let _listener = rig.topology.outside().run(|| TcpListener::bind(source)).unwrap();
-        let arguments =
-            ["--rollback-probe", &source.to_string(), "--rollback-after", "1s"].map(str::to_owned);
-        let mut agent = Agent::start(node, "n1", &rig.path(""), &arguments).unwrap();
-        agent.wait_ready(node).unwrap();
-        let mut caller = Caller::new(&rig.topology);
-        caller.serve(&[OUTSIDE[family].parse().unwrap(), N1[family].parse().unwrap()], PORT).unwrap();
-        let calls = |ending: Ending| {
-            [
-                ("node/n1", SocketAddr::new(OUTSIDE[family].parse().unwrap(), PORT), ending),
-                (OUTSIDE[family], SocketAddr::new(N1[family].parse().unwrap(), PORT), Ending::Answered),
-            ]
-        };
-        caller.expect(&calls(Ending::Answered)).unwrap();
-        let cut = "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: cut}\nspec: {selector: has(host), types: [Egress], egress: [{action: Deny}]}\n";
-        rig.write("cut.yaml", cut).unwrap();
-        caller.until(&calls(Ending::Silent)).unwrap();
-        until(|| {
-            let (code, body) = node.run(|| ask("/readiness"))?;
-            ensure!(code == 503 && body.contains("was taken back") && body.contains("cut"), "{code} {body}");
-            Ok(())
-        })
-        .unwrap();
-        caller.expect(&calls(Ending::Answered)).unwrap();
-        // The same policy with an exception for the source does no harm and stays.
-        let mended = cut.replace(
-            "[{action: Deny}]",
-            "[{action: Allow, protocol: TCP, destination: {ports: [7443]}}, {action: Deny}]",
-        );
-        rig.write("cut.yaml", &mended).unwrap();
-        caller.until(&calls(Ending::Silent)).unwrap();
-        until(|| {
-            let (code, body) = node.run(|| ask("/readiness"))?;
-            ensure!(code == 200, "{code} {body}");
-            Ok(())
-        })
-        .unwrap();
-        drop(caller);
-        agent.end_with(&["cut the agent off from its source".to_owned()]).unwrap();
-    }
+    // Side by side, as most of it is waiting.
+    thread::scope(|scope| {
+        for family in [0, 1] {
+            scope.spawn(move || cut_off(family));
+        }
+    });
+}
+
+/// What stands between the agent and its source is looked at with packets, which has to be done before it is taken back.
+const AFTER: &str = "15s";
+
+fn cut_off(family: usize) {
+    let address = OUTSIDE[family];
+    let host = "---\napiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {name: uplink, labels: {host: endpoint}}\n\
+                spec: {node: n1, interfaceName: eth0, profiles: [projectcalico-default-allow]}\n";
+    let rig = Rig::wire("cutoff", OBJECTS, host, &outside()).unwrap();
+    let node = rig.topology.node("n1").unwrap();
+    let source = SocketAddr::new(address.parse().unwrap(), 7443);
+    let _listener = rig.topology.outside().run(|| TcpListener::bind(source)).unwrap();
+    let arguments = ["--rollback-probe", &source.to_string(), "--rollback-after", AFTER].map(str::to_owned);
+    let mut agent = Agent::start(node, "n1", &rig.path(""), &arguments).unwrap();
+    agent.wait_ready(node).unwrap();
+    let mut caller = Caller::new(&rig.topology);
+    caller.serve(&[OUTSIDE[family].parse().unwrap(), N1[family].parse().unwrap()], PORT).unwrap();
+    let calls = |ending: Ending| {
+        [
+            ("node/n1", SocketAddr::new(OUTSIDE[family].parse().unwrap(), PORT), ending),
+            (OUTSIDE[family], SocketAddr::new(N1[family].parse().unwrap(), PORT), Ending::Answered),
+        ]
+    };
+    caller.expect(&calls(Ending::Answered)).unwrap();
+    let cut = "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: cut}\nspec: {selector: has(host), types: [Egress], egress: [{action: Deny}]}\n";
+    rig.write("cut.yaml", cut).unwrap();
+    caller.until(&calls(Ending::Silent)).unwrap();
+    until(|| {
+        let (code, body) = node.run(|| ask("/readiness"))?;
+        ensure!(code == 503 && body.contains("was taken back") && body.contains("cut"), "{code} {body}");
+        Ok(())
+    })
+    .unwrap();
+    caller.expect(&calls(Ending::Answered)).unwrap();
+    // The same policy with an exception for the source does no harm and stays.
+    let mended = cut.replace(
+        "[{action: Deny}]",
+        "[{action: Allow, protocol: TCP, destination: {ports: [7443]}}, {action: Deny}]",
+    );
+    rig.write("cut.yaml", &mended).unwrap();
+    caller.until(&calls(Ending::Silent)).unwrap();
+    until(|| {
+        let (code, body) = node.run(|| ask("/readiness"))?;
+        ensure!(code == 200, "{code} {body}");
+        Ok(())
+    })
+    .unwrap();
+    drop(caller);
+    agent.end_with(&["cut the agent off from its source".to_owned()]).unwrap();
 }

@@ -26,7 +26,7 @@ const NET_ADMIN: u32 = 12;
 /// The version of `capset` with two words of each set (capability.h).
 const CAPABILITY_VERSION: u32 = 0x2008_0522;
 /// How long the agent may take to become ready on a busy machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// Below the build folder, as folders for temporary files are often mounted so that capabilities of files mean nothing.
 fn image() -> TempDir {

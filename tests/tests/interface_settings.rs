@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::{
-    collections::BTreeSet,
-    fs, thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
+use anyhow::ensure;
 use ferrule_tests::{
     agent::{Agent, ask},
+    call,
     namespace::Namespace,
     rig::Rig,
     topology::interface_of,
@@ -34,9 +32,6 @@ const OURS: [(&str, &str); 8] = [
     ("net/ipv6/conf/IF/forwarding", "1"),
 ];
 
-/// How long something may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 fn values(node: &Namespace, interface: &str) -> Vec<String> {
     let read = |path: String| fs::read_to_string(format!("/proc/sys/{path}")).unwrap().trim().to_owned();
     node.run(|| OURS.iter().map(|(path, _)| read(path.replace("IF", interface))).collect())
@@ -47,11 +42,11 @@ fn wanted() -> Vec<String> {
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < PATIENCE, "{what}");
-        thread::sleep(Duration::from_millis(5));
-    }
+    let waited = call::until(|| {
+        ensure!(holds(), "not yet: {what}");
+        Ok(())
+    });
+    waited.unwrap();
 }
 
 /// A node with the link of a pod that another plug-in has made, and the kernel's own idea of a reverse path filter.

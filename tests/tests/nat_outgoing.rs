@@ -135,7 +135,7 @@ fn what_leaves_the_cluster_has_the_address_of_its_node() {
     .unwrap();
     for (family, server) in addresses(OUTSIDE).into_iter().enumerate() {
         let server = rig.topology.outside().run(|| UdpSocket::bind((server, PORT))).unwrap();
-        server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         let pod = rig.topology.pod("default/a").unwrap();
         let client = pod.run(|| UdpSocket::bind((addresses(A)[family], 0))).unwrap();
         client.send_to(b"hello", server.local_addr().unwrap()).unwrap();

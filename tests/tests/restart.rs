@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ferrule_tests::{agent::Agent, namespace::Namespace, rig::Rig};
+use ferrule_tests::{agent::Agent, monitor::monitored, rig::Rig};
 
 const OBJECTS: &str = r#"
 kind: List
@@ -25,31 +25,6 @@ fn policy(name: &str, from: &str, port: u16) -> String {
          ingress: [{{from: [{{podSelector: {{matchLabels: {{app: {from}}}}}}}, {{ipBlock: {{cidr: 192.0.2.0/24, except: [192.0.2.8/29]}}}}], ports: [{{port: {port}}}, {{protocol: UDP, port: 53, endPort: 99}}]}}]\n  \
          egress: [{{to: [{{podSelector: {{}}}}]}}]\n"
     )
-}
-
-/// Watches for changes of the ruleset while something is done; what was seen.
-fn monitored(namespace: &Namespace, work: impl FnOnce()) -> String {
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let mut command = namespace.command("nft").unwrap();
-    let mut monitor = command.arg("monitor").stdout(log.reopen().unwrap()).spawn().unwrap();
-    // The monitor shows that it listens by showing a table of ours.
-    while !std::fs::read_to_string(log.path()).unwrap().contains("probe-1") {
-        namespace.execute("nft", &["add table inet probe-1; delete table inet probe-1"], "").unwrap();
-        thread::sleep(Duration::from_millis(20));
-    }
-    work();
-    namespace.execute("nft", &["add table inet probe-2"], "").unwrap();
-    namespace.execute("nft", &["delete table inet probe-2"], "").unwrap();
-    while !std::fs::read_to_string(log.path()).unwrap().contains("delete table inet probe-2") {
-        thread::sleep(Duration::from_millis(5));
-    }
-    monitor.kill().unwrap();
-    monitor.wait().unwrap();
-    let seen = std::fs::read_to_string(log.path()).unwrap();
-    seen.lines()
-        .filter(|line| !line.contains("probe-") && !line.starts_with('#'))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// The chains, sets and maps of a listing, each with its handles, by table and name.
@@ -80,12 +55,14 @@ fn a_restart_with_nothing_changed_writes_nothing() {
     let mut started = None;
     let node = rig.topology.node("n1").unwrap();
     let seen = monitored(node, || {
-        let mut agent = Agent::start(node, "n1", &rig.path(""), &[]).unwrap();
-        agent.wait_ready(node).unwrap();
+        let mut agent = Agent::start(node, "n1", &rig.path(""), &[])?;
+        agent.wait_ready(node)?;
         // What it would write late, it writes now.
         thread::sleep(Duration::from_millis(200));
         started = Some(agent);
-    });
+        Ok(())
+    })
+    .unwrap();
     assert_eq!(seen, "", "the new agent wrote");
     assert_eq!(list(&rig), before);
     started.unwrap().end().unwrap();

@@ -8,12 +8,13 @@
 use std::{
     collections::BTreeSet,
     net::{SocketAddr, TcpListener},
-    thread,
-    time::{Duration, Instant},
 };
 
+use anyhow::{Context as _, Result, ensure};
 use ferrule_tests::{
     agent::{Agent, ask},
+    call::until,
+    monitor::monitored,
     rig::Rig,
 };
 
@@ -30,9 +31,6 @@ table inet untracked {
     chain output { type filter hook output priority raw; tcp dport 6443 notrack; }
 }
 ";
-
-/// How long something may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn policy(name: &str, app: &str, types: &str) -> String {
     format!(
@@ -56,26 +54,35 @@ fn what_cuts_the_agent_off_from_its_source_is_taken_back_until_it_is_mended() {
         agent.wait_ready(node).unwrap();
 
         let listing = || rig.nft("n1", &["-s", "list", "table", "ip", "ferrule"]).unwrap();
-        let until = |what: &str, holds: &dyn Fn() -> bool| {
-            let begin = Instant::now();
-            while !holds() {
-                assert!(begin.elapsed() < PATIENCE, "{what}:\n{}", agent.log_text().unwrap());
-                thread::sleep(Duration::from_millis(5));
-            }
+        let readiness = || node.run(|| ask("/readiness")).unwrap();
+        let wait = |what: &str, holds: &dyn Fn() -> bool| -> Result<()> {
+            until(|| {
+                ensure!(holds(), "not yet: {what}");
+                Ok(())
+            })
+            .with_context(|| agent.log_text().unwrap())
         };
         let before = listing();
-        rig.write("policies.yaml", &format!("{good}{}", policy("cut", "api", "Egress"))).unwrap();
-        until("the change is made", &|| listing().contains("knp/default/cut"));
-        until("it is taken back", &|| listing() == before);
-        let readiness = || node.run(|| ask("/readiness")).unwrap();
-        until("it shows", &|| readiness().1.contains("was taken back"));
+        // How long it lasts is a second or a little more, which is too short to be looked for.
+        let seen = monitored(node, || {
+            rig.write("policies.yaml", &format!("{good}{}", policy("cut", "api", "Egress")))?;
+            wait("it shows that it was taken back", &|| readiness().1.contains("was taken back"))?;
+            wait("it is taken back", &|| listing() == before)
+        })
+        .unwrap();
+        // nft says `create` or `add`.
+        let of_chain = |line: &str| {
+            line.split_once(" chain ip ferrule egress/knp/default/cut").map(|(what, _)| what == "delete")
+        };
+        let deleted: Vec<bool> = seen.lines().filter_map(of_chain).collect();
+        assert_eq!(deleted, [false, true], "the chain was made and deleted:\n{seen}");
         assert!(readiness().0 == 503 && readiness().1.contains("default/cut"), "{}", readiness().1);
         let metrics = node.run(|| ask("/metrics")).unwrap().1;
         assert!(metrics.contains("ferrule_rollbacks_total 1"), "{metrics}");
 
         rig.write("policies.yaml", &format!("{good}{}", policy("cut", "api", "Ingress"))).unwrap();
-        until("what is mended is made", &|| listing().contains("ingress/knp/default/cut"));
-        until("and stays", &|| readiness().0 == 200);
+        wait("what is mended is made", &|| listing().contains("ingress/knp/default/cut")).unwrap();
+        wait("and stays", &|| readiness().0 == 200).unwrap();
         agent.end_with(&["cut the agent off from its source".to_owned()]).unwrap();
     }
 }

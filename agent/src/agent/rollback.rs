@@ -59,8 +59,18 @@ pub struct Rollback {
 #[derive(Debug)]
 enum Stage {
     Settled,
-    Trial { since: Instant, change: String },
-    Back { cut: Cut, rejected: Ruleset, retry_at: Instant, wanted_otherwise: bool, committed: bool },
+    Trial {
+        since: Instant,
+        change: String,
+    },
+    Back {
+        cut: Cut,
+        rejected: Ruleset,
+        retry_at: Instant,
+        wanted_otherwise: bool,
+        /// When the kernel had the last ruleset that worked. What was asked before that was asked under the rejected one.
+        in_force_since: Option<Instant>,
+    },
     Stranded(Cut),
 }
 
@@ -139,7 +149,9 @@ impl Rollback {
         let answered = self.answers();
         self.current = Some((after.clone(), now));
         match &mut self.stage {
-            Stage::Back { committed, .. } => *committed = true,
+            Stage::Back { in_force_since, .. } => {
+                in_force_since.get_or_insert(now);
+            }
             Stage::Trial { change, .. } => *change = format!("{change}; then {made}"),
             Stage::Settled | Stage::Stranded(_) if answered => {
                 self.proven = before.filter(|before| is_whole(before)).cloned().or(self.proven.take());
@@ -172,8 +184,8 @@ impl Rollback {
     pub fn alarm(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Trial { since, .. } if self.is_missed_since(*since) => Some(*since + self.after),
-            Stage::Back { cut, committed: true, .. } if self.is_missed_since(cut.since) => {
-                Some(cut.since + self.after)
+            Stage::Back { in_force_since: Some(since), .. } if self.is_missed_since(*since) => {
+                Some(*since + self.after)
             }
             Stage::Back { retry_at, wanted_otherwise: true, .. } => Some(*retry_at),
             Stage::Settled | Stage::Trial { .. } | Stage::Back { .. } | Stage::Stranded(_) => None,
@@ -187,7 +199,9 @@ impl Rollback {
         }
         match std::mem::replace(&mut self.stage, Stage::Settled) {
             Stage::Trial { change, .. } => Some(Step::Reject(self.reject(change, now))),
-            Stage::Back { cut, .. } if self.is_missed_since(cut.since) => Some(Step::Absolve),
+            Stage::Back { in_force_since: Some(since), .. } if self.is_missed_since(since) => {
+                Some(Step::Absolve)
+            }
             stage @ (Stage::Back { .. } | Stage::Settled | Stage::Stranded(_)) => {
                 self.stage = stage;
                 Some(Step::TryAgain)
@@ -212,7 +226,7 @@ impl Rollback {
                     rejected: rejected.clone(),
                     retry_at: now + pause,
                     wanted_otherwise: false,
-                    committed: false,
+                    in_force_since: None,
                 };
                 cut
             }
@@ -265,4 +279,37 @@ pub(super) fn describe(transaction: &Transaction) -> String {
     names.truncate(NAMED);
     let names = names.join(", ");
     if more == 0 { names } else { format!("{names} and {more} more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use ferrule_ruleset::{
+        compile::{Options, compile},
+        ir::NodePolicy,
+    };
+
+    use super::*;
+
+    /// The source is asked all the time, also between the decision to put back what worked and the commit of it.
+    #[test]
+    fn a_question_from_before_the_way_back_was_taken_absolves_nobody() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let asked = |milliseconds, reachable| Sighting { began: at(milliseconds), reachable };
+        let (worked, cut) = (Ruleset::default(), compile(&NodePolicy::default(), &Options::default()));
+        let mut rollback = Rollback::new(Duration::from_secs(1));
+        rollback.note_sighting(asked(0, true));
+        rollback.note_commit(None, &worked, String::new(), at(10));
+        rollback.note_sighting(asked(20, true));
+        rollback.note_commit(Some(&worked), &cut, "cut".to_owned(), at(30));
+        rollback.note_sighting(asked(40, false));
+        assert!(matches!(rollback.advance(at(1030)), Some(Step::Reject(_))));
+
+        rollback.note_sighting(asked(1040, false));
+        assert_eq!(rollback.advance(at(5000)), None, "nothing has been put back yet");
+        rollback.note_commit(Some(&cut), &worked, String::new(), at(5010));
+        assert_eq!(rollback.advance(at(6020)), None, "nobody has asked since");
+        rollback.note_sighting(asked(6030, false));
+        assert_eq!(rollback.advance(at(6040)), Some(Step::Absolve));
+    }
 }

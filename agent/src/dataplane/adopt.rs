@@ -15,6 +15,7 @@ use ferrule_ruleset::{
     address::Family,
     ir::AddressPort,
     name::ChainName,
+    net_set::NetSet,
     nft::{Chain, Elements, Interval, Rule, Ruleset, Set, Table},
     origin::{Builtin, Origin},
     protocol::Protocol,
@@ -137,7 +138,7 @@ fn read_elements(family: Family, kind: Kind, listed: &[ListedElement]) -> Option
     };
     Some(match kind {
         Kind::Addresses => {
-            let nets: Option<OrdSet<IpNet>> =
+            let nets: Option<NetSet> =
                 listed.iter().map(|element| address(element).map(IpNet::from)).collect();
             Elements::Addresses(nets?)
         }

@@ -13,12 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     adopt::adopt,
+    kernel_time::KernelTime,
     monitor::Ear,
     refusal::{CommitError, Refusal},
     tenancy::tenancy,
 };
-use crate::netlink::{
-    self, Fault, Generation, Handles, ListedTable, PortId, Sealed, Socket, element_at, encode,
+use crate::{
+    allocator,
+    netlink::{self, Fault, Generation, Handles, ListedTable, PortId, Sealed, Socket, element_at, encode},
 };
 
 /// How often a batch is encoded anew because somebody else, such as kube-proxy, wrote to a table of theirs in the meantime.
@@ -26,6 +28,9 @@ const ATTEMPTS: usize = 10;
 
 /// From how many bytes on a batch is large: it takes longer to make notifications of it than to leave the group and join again.
 const LARGE: usize = 64 << 10;
+
+/// From how many bytes on a transaction leaves so much room behind that it is given back: that of a start in a large cluster.
+const HUGE: usize = 4 << 20;
 
 /// What the thread is asked to do, and where the answer goes. Nobody may wait for the answer any more.
 #[derive(Debug)]
@@ -51,15 +56,18 @@ pub(super) struct Worker {
     ear: Ear,
     /// The generation in which our tables were last read or written. Before the first time nothing is expected.
     left: Option<Generation>,
+    /// The bytes of the batches of the present transaction.
+    sent: usize,
+    time: KernelTime,
 }
 
 impl Worker {
     /// Starts the thread in the network namespace of the caller; the address of its socket, and what hears of others, since now.
-    pub(super) fn spawn(mut orders: mpsc::Receiver<Order>) -> io::Result<(PortId, Ear)> {
+    pub(super) fn spawn(mut orders: mpsc::Receiver<Order>, time: KernelTime) -> io::Result<(PortId, Ear)> {
         let (opened, started) = std::sync::mpsc::sync_channel(1);
         let work = move || {
             // The socket is bound to the thread that opens it.
-            let (mut worker, shared) = match Self::open() {
+            let (mut worker, shared) = match Self::open(time) {
                 Ok(worker) => worker,
                 Err(error) => return opened.send(Err(error)).unwrap_or(()),
             };
@@ -72,11 +80,11 @@ impl Worker {
         started.recv().map_err(|_| io::Error::other("the thread that writes nf_tables did not start"))?
     }
 
-    fn open() -> io::Result<(Self, Ear)> {
+    fn open(time: KernelTime) -> io::Result<(Self, Ear)> {
         let socket = Socket::open()?;
         let ear = Ear::open(socket.port())?;
         let shared = ear.share()?;
-        Ok((Self { socket, ear, left: None }, shared))
+        Ok((Self { socket, ear, left: None, sent: 0, time }, shared))
     }
 
     fn obey(&mut self, order: Order) {
@@ -85,6 +93,10 @@ impl Worker {
                 let committed = self.commit(&transaction);
                 answer.send(committed).ok();
                 // A large transaction is freed after the answer, and here instead of on the thread that waits for it.
+                drop(transaction);
+                if std::mem::take(&mut self.sent) >= HUGE {
+                    allocator::give_back();
+                }
             }
             Order::Adopt(desired, answer) => {
                 let adopted = adopt(&mut self.socket, &desired).map(|(generation, adopted)| {
@@ -129,6 +141,7 @@ impl Worker {
         let expected = self.left.unwrap_or(found);
         for _ in 0..ATTEMPTS {
             let batch = self.encode(index, operations, found)?;
+            self.sent += batch.bytes().len();
             let faults = self.send(&batch, found)?;
             if faults.is_empty() {
                 self.left = Some(self.made_after(found)?);
@@ -150,10 +163,11 @@ impl Worker {
     /// Sends a batch that is valid in this generation only, without hearing of changes if it is large.
     fn send(&mut self, batch: &Sealed, generation: Generation) -> io::Result<Vec<Fault>> {
         if batch.bytes().len() < LARGE {
-            return self.socket.commit(batch);
+            return self.time.measure(|| self.socket.commit(batch));
         }
         // The generation was read before leaving the group, and is read again after joining it: nothing falls between.
-        let faults = self.ear.deaf(|| self.socket.commit(batch))??;
+        let (socket, time) = (&mut self.socket, &self.time);
+        let faults = self.ear.deaf(|| time.measure(|| socket.commit(batch)))??;
         let ours = if faults.is_empty() { generation.next() } else { generation };
         let now = self.socket.generation()?;
         if now != ours && now != generation {

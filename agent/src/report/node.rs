@@ -178,7 +178,8 @@ impl NodeObject {
         match self.write(&enforcement, sinks).await? {
             Outcome::Done(()) => {
                 sinks.open(WRITE);
-                self.pace.note_write(now);
+                // The server may have taken its time, and the pace is what it sees.
+                self.pace.note_write(Instant::now());
                 self.retry.reset();
                 self.retry_at = None;
                 self.written = Some(enforcement);
@@ -187,7 +188,7 @@ impl NodeObject {
                 let reason = "the cluster does not serve this kind; apply deploy/base".to_owned();
                 sinks.close(WRITE, reason, now);
             }
-            Outcome::Conflict => self.pace.note_write(now),
+            Outcome::Conflict => self.pace.note_write(Instant::now()),
             Outcome::Failed(reason) => {
                 tracing::debug!(reason, "the object of the node is not written");
                 self.retry_at = Some(now + self.jitter.around(self.retry.pause()));

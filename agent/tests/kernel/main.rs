@@ -5,6 +5,7 @@
 )]
 
 mod adopt;
+mod base_chain;
 mod edit;
 mod foreign;
 mod namespace;

@@ -281,3 +281,8 @@ pub fn sized(rules: usize, elements: usize) -> Ruleset {
         table(chains, [set("addresses", capacity, Elements::Addresses(members))])
     })
 }
+
+/// A chain at a hook.
+pub fn based(name: &str, hook: Hook, priority: i32, kind: ChainKind, rules: Vec<Rule>) -> Chain {
+    Chain { base: Some(BaseChain { hook, priority, kind }), ..chain(name, rules) }
+}

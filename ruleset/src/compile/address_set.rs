@@ -14,6 +14,7 @@ use crate::{
     address::{Family, PerFamily},
     ir::{AddressSet, AddressSetKey, Members},
     name::SetName,
+    net_set::{NetChange, NetSet},
     nft::{Elements, Interval, Set},
 };
 
@@ -48,14 +49,14 @@ impl RenderedSet {
 fn count_networks(source: &AddressSet, family: Family, last: Option<&RenderedSet>) -> usize {
     let Members::Nets(now) = &source.members else { return 0 };
     let now = now.get(family);
-    let empty = OrdSet::new();
+    let empty = NetSet::default();
     let (before, count) = match last.map(|last| (&last.source.members, last.networks.get(family))) {
         Some((Members::Nets(before), count)) => (before.get(family), *count),
         Some((Members::AddressPorts(_), _)) | None => (&empty, 0),
     };
-    before.diff(now).fold(count, |count, item| match item {
-        imbl::ordset::DiffItem::Add(net) => count + usize::from(is_network(net)),
-        imbl::ordset::DiffItem::Remove(net) => count - usize::from(is_network(net)),
+    before.diff(now).fold(count, |count, change| match change {
+        NetChange::Added(net) => count + usize::from(is_network(&net)),
+        NetChange::Removed(net) => count - usize::from(is_network(&net)),
     })
 }
 
@@ -76,13 +77,13 @@ fn set(key: &AddressSetKey, source: &AddressSet, family: Family, networks: usize
             name: name::address_set(key, "nets"),
             capacity: None,
             comment,
-            elements: Elements::Intervals(merge(members.get(family))),
+            elements: Elements::Intervals(merge(members.get(family).iter())),
         },
         Members::Nets(members) => addresses(key, comment, family, members.get(family)),
     }
 }
 
-fn addresses(key: &AddressSetKey, comment: Arc<str>, family: Family, members: &OrdSet<IpNet>) -> Set {
+fn addresses(key: &AddressSetKey, comment: Arc<str>, family: Family, members: &NetSet) -> Set {
     let capacity = match family {
         Family::V4 => CAPACITIES.into_iter().find(|capacity| members.len() <= *capacity as usize),
         // The fast hash is for keys of 4 bytes.
@@ -98,7 +99,7 @@ fn addresses(key: &AddressSetKey, comment: Arc<str>, family: Family, members: &O
 }
 
 /// Networks as disjoint intervals that do not touch. The input is in order of first address.
-pub(super) fn merge<'a>(nets: impl IntoIterator<Item = &'a IpNet>) -> OrdSet<Interval> {
+pub(super) fn merge(nets: impl IntoIterator<Item = IpNet>) -> OrdSet<Interval> {
     let mut intervals: Vec<Interval> =
         nets.into_iter().map(|net| Interval { first: net.network(), last: net.broadcast() }).collect();
     intervals.sort();

@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::{Layout, limit, name, skeleton, tunnel};
+use super::{Layout, limit, name, rendered::up_to_first_end, skeleton, tunnel};
 use crate::{
     address::Family,
     ir::Endpoint,
@@ -29,6 +29,8 @@ pub(super) fn chain(
         Direction::Ingress => limit::connections(endpoint, direction).into_iter().collect(),
     };
     rules.extend(steps.iter().cloned());
+    // Whoever has no address of the family sends nothing, so that nothing is asked behind that.
+    let rules = up_to_first_end(rules);
     Chain { name: name::endpoint(&endpoint.pod, direction), base: None, rules }
 }
 

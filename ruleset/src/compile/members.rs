@@ -122,7 +122,8 @@ impl Compiler {
             None => self.endpoints.remove(pod),
         };
         for (direction, map) in &mut self.dispatch {
-            let ours = Verdict::Goto(name::endpoint(pod, *direction));
+            // A jump, though no packet comes back: see `skeleton::dispatch`.
+            let ours = Verdict::Jump(name::endpoint(pod, *direction));
             // An interface that has passed on to another endpoint in this round is not taken away from it.
             if let Some(before) = before.filter(|before| map.get(&before.interface) == Some(&ours)) {
                 map.remove(&before.interface);

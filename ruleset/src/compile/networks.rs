@@ -37,7 +37,7 @@ impl Networks {
             name: SetName::from(name),
             capacity: None,
             comment: comment.into(),
-            elements: Elements::Intervals(merge(&ours)),
+            elements: Elements::Intervals(merge(ours.iter().copied())),
         }))
     }
 

@@ -49,7 +49,8 @@ pub(super) fn render(
     let mut elements = OrdMap::new();
     for port in ports {
         let chain = name::port(direction, &digest, port);
-        elements.insert(port, Verdict::Goto(chain.clone()));
+        // A jump, though no packet comes back: one that is under way while the chain comes finds it without rules, and goes on to the full list.
+        elements.insert(port, Verdict::Jump(chain.clone()));
         let rules = rules.iter().filter_map(|rule| slice(rule, port)).collect();
         rendered
             .chains

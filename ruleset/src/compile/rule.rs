@@ -168,7 +168,7 @@ fn listed_set(nets: &[IpNet], context: &mut Context<'_>) -> SetName {
         name: name.clone(),
         capacity: None,
         comment: description.into(),
-        elements: Elements::Intervals(merge(nets)),
+        elements: Elements::Intervals(merge(nets.iter().copied())),
     };
     context.listed.push(Arc::new(set));
     name

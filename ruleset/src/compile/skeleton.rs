@@ -1,12 +1,12 @@
 //! What exists once per table: base chains, dispatch maps, and the way from egress to ingress.
 //!
 //! ```text
-//! forward, input:  iifname vmap @from-workload ─goto→ from/<ns>/<pod> ─allow→ to-workload
+//! forward, input:  iifname vmap @from-workload ─jump→ from/<ns>/<pod> ─allow→ to-workload
 //!                  iifname "cali*" drop                                         │
 //!                  ct state established,related accept   (forward only)         │
 //!                  ct state invalid drop                 (forward only)         │
 //!                  goto to-workload ────────────────────────────────────────────┤
-//! to-workload:     oifname vmap @to-workload ─goto→ to/<ns>/<pod> ─allow→ accept
+//! to-workload:     oifname vmap @to-workload ─jump→ to/<ns>/<pod> ─allow→ accept
 //!                  oifname "cali*" drop
 //!                  accept
 //! output:          oifname "cali*" accept
@@ -120,7 +120,9 @@ pub(super) fn base(name: &str, hook: Hook, priority: i32, rules: Vec<Rule>) -> C
     Chain { name: ChainName::from(name), base: Some(base), rules }
 }
 
-/// The dispatch map of a direction.
+/// The dispatch map of a direction. Its verdicts are jumps, although every way through the chain of an endpoint ends in a verdict: a packet that is under way
+/// while the chain comes finds it without rules, and comes back to the rule behind the lookup as if the interface were not in the map yet. So map and chain
+/// may come in one batch.
 pub(super) fn dispatch(direction: Direction, verdicts: &OrdMap<InterfaceName, Verdict>) -> Set {
     Set {
         name: dispatch_map(direction),

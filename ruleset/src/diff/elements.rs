@@ -7,6 +7,7 @@ use imbl::{OrdMap, OrdSet, ordmap, ordset};
 use crate::{
     address::Family,
     diff::Operation,
+    net_set::{NetChange, NetSet},
     nft::{Element, Elements, Set, Verdict},
 };
 
@@ -26,7 +27,7 @@ impl Change {
         let mut change = Self { set: Arc::clone(new), removed: Vec::new(), added: Vec::new() };
         match (&old.elements, &new.elements) {
             (Elements::Addresses(old), Elements::Addresses(new)) => {
-                change.members(old, new, |net| Element::Address(net.addr()));
+                change.addresses(old, new);
             }
             (Elements::Intervals(old), Elements::Intervals(new)) => {
                 change.members(old, new, |interval| Element::Interval(*interval));
@@ -52,6 +53,15 @@ impl Change {
             ) => return None,
         }
         Some(change)
+    }
+
+    fn addresses(&mut self, old: &NetSet, new: &NetSet) {
+        for change in old.diff(new) {
+            match change {
+                NetChange::Added(net) => self.added.push(Element::Address(net.addr())),
+                NetChange::Removed(net) => self.removed.push(Element::Address(net.addr())),
+            }
+        }
     }
 
     fn members<T: Ord + Clone>(&mut self, old: &OrdSet<T>, new: &OrdSet<T>, element: impl Fn(&T) -> Element) {

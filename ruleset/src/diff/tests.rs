@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::net_set::NetSet;
 use crate::nft::{
     BaseChain, ChainKind, Elements, Hook, InterfaceSide, Set, Statement,
     example::{based, chain, forward, goto, interface_map, interval, rule, ruleset, set, statements_rule},
@@ -27,6 +28,25 @@ fn an_endpoint_that_comes_is_prepared_before_the_old_map_leads_to_it() {
     let after = ruleset([forward([dispatch()]), pod], [interface_map("m", &[("cali1", goto("pod"))])]);
     assert_eq!(outline(&before, &after), [vec!["AddChain", "AppendRules"], vec!["AddElements"]]);
     assert_eq!(outline(&after, &before), [vec!["DeleteElements"], vec!["FlushChain", "DeleteChain"]]);
+}
+
+#[test]
+fn an_endpoint_that_comes_by_a_jump_comes_with_the_element_that_leads_to_it() {
+    let jump = |chain: &str| Verdict::Jump(chain.into());
+    let map = |elements: &[(&str, Verdict)]| interface_map("m", elements);
+    let pod = || chain("pod", [rule([], Verdict::Drop)]);
+    let before = ruleset([forward([dispatch()])], [map(&[])]);
+    let after = ruleset([forward([dispatch()]), pod()], [map(&[("cali1", jump("pod"))])]);
+    assert_eq!(outline(&before, &after), [vec!["AddChain", "AppendRules", "AddElements"]]);
+
+    // Under way, the packet would find neither what the element said before nor what it says now.
+    let other = ruleset([forward([dispatch()])], [map(&[("cali1", Verdict::Accept)])]);
+    assert_eq!(
+        outline(&other, &after),
+        [vec!["AddChain", "AppendRules"], vec!["DeleteElements", "AddElements"]]
+    );
+    let besides = ruleset([forward([dispatch()])], [map(&[("cali2", Verdict::Accept)])]);
+    assert_eq!(outline(&besides, &after), [vec!["AddChain", "AppendRules", "DeleteElements", "AddElements"]]);
 }
 
 #[test]
@@ -105,9 +125,10 @@ fn one_member_more_of_many_is_one_element() {
     let many = |count: u32| {
         (0..count).map(|number| ipnet::IpNet::from(std::net::IpAddr::from(number.to_be_bytes())))
     };
-    let old: imbl::OrdSet<_> = many(100_000).collect();
-    let new = old.update(std::net::IpAddr::from([192, 0, 2, 1]).into());
-    let with = |members: &imbl::OrdSet<_>| ruleset([], [set("s", Elements::Addresses(members.clone()))]);
+    let old: NetSet = many(100_000).collect();
+    let mut new = old.clone();
+    new.insert(std::net::IpAddr::from([192, 0, 2, 1]).into());
+    let with = |members: &NetSet| ruleset([], [set("s", Elements::Addresses(members.clone()))]);
     let transaction = diff(Some(&with(&old)), &with(&new));
     let [batch] = transaction.batches.as_slice() else { panic!("{transaction:?}") };
     let [Operation::AddElements(_, _, elements)] = batch.operations.as_slice() else { panic!("{batch:?}") };

@@ -3,11 +3,11 @@
 use std::{net::IpAddr, sync::Arc};
 
 use imbl::{OrdMap, OrdSet};
-use ipnet::IpNet;
 
 use crate::{
     ir::AddressPort,
     name::{InterfaceName, SetName},
+    net_set::NetSet,
     nft::rule::Verdict,
     protocol::Protocol,
 };
@@ -29,7 +29,7 @@ pub struct Set {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elements {
     /// `type ipv4_addr` or `ipv6_addr`: single addresses (/32, /128) in a hash.
-    Addresses(OrdSet<IpNet>),
+    Addresses(NetSet),
     /// `type ipv4_addr; flags interval`: disjoint, not adjacent.
     Intervals(OrdSet<Interval>),
     /// `type ipv4_addr . inet_proto . inet_service`.
@@ -73,7 +73,25 @@ pub enum Element {
     PortVerdict(ProtocolPort, Verdict),
 }
 
+/// What an element of a verdict map is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MapKey<'a> {
+    /// Of [`Elements::InterfaceVerdicts`].
+    Interface(&'a InterfaceName),
+    /// Of [`Elements::PortVerdicts`].
+    Port(ProtocolPort),
+}
+
 impl Element {
+    /// What a packet is looked up by, if it is of a map.
+    pub fn map_key(&self) -> Option<MapKey<'_>> {
+        match self {
+            Self::InterfaceVerdict(name, _) => Some(MapKey::Interface(name)),
+            Self::PortVerdict(port, _) => Some(MapKey::Port(*port)),
+            Self::Address(_) | Self::Interval(_) | Self::AddressPort(_) => None,
+        }
+    }
+
     /// The verdict, if it is of a map.
     pub fn verdict(&self) -> Option<&Verdict> {
         match self {

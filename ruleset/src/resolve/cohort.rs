@@ -1,4 +1,4 @@
-//! Cohorts: owners that differ in their names and addresses only.
+//! Cohorts: owners of one kind and namespace that differ in their names and addresses only.
 //!
 //! The pods of one controller bear the same labels, inherit from the same parents and name the same ports. Selectors are matched with the cohort, once, and
 //! everything that matching remembers is remembered once. A cohort lives as long as it has members.
@@ -16,7 +16,7 @@ use super::{
     matching::{ItemId, Matching},
     member::Owner,
     nets::Nets,
-    owners::{Entry, OwnerId, Owners},
+    owners::{Entry, Home, OwnerId, Owners},
 };
 use crate::{labels::Labels, port::NamedPort, resource::ResourceKey};
 
@@ -41,6 +41,7 @@ pub(super) struct Cohorts {
 #[derive(Debug)]
 struct Cohort {
     hash: u64,
+    home: Home,
     ports: Box<[NamedPort]>,
     /// In no order that means anything.
     members: Vec<OwnerId>,
@@ -55,13 +56,13 @@ impl Cohorts {
         nets: &BTreeSet<IpNet>,
         matching: &mut Matching,
     ) -> (ItemId, Option<(ItemId, Owner)>) {
-        let cohort = self.with(traits, matching);
+        let (home, name) = Home::split(key);
+        let cohort = self.with(&home, traits, matching);
         let nets = Nets::from(nets);
-        let Some(id) = self.owners.find(key) else {
-            let relative =
-                self.cohorts.get(&cohort).and_then(|cohort| self.owners.get(*cohort.members.first()?));
-            let key = relative.map_or_else(|| key.clone(), |relative| key.sharing_namespace(&relative.key));
-            let id = self.owners.insert(Entry { key, cohort, rank: 0, nets });
+        let hash = self.owners.hash(&home, &name);
+        let Some(id) = self.find(hash, &home, &name) else {
+            let home = |entry: &Entry| self.cohorts.get(&entry.cohort).map(|cohort| &cohort.home);
+            let id = self.owners.insert(hash, Entry { name, cohort, rank: 0, nets }, home);
             self.join(id, cohort);
             return (cohort, None);
         };
@@ -78,9 +79,11 @@ impl Cohorts {
 
     /// There is no such owner any more. Returns what it was until now.
     pub(super) fn remove(&mut self, key: &ResourceKey) -> Option<(ItemId, Owner)> {
-        let id = self.owners.find(key)?;
+        let (home, name) = Home::split(key);
+        let hash = self.owners.hash(&home, &name);
+        let id = self.find(hash, &home, &name)?;
         self.leave(id);
-        let entry = self.owners.remove(id)?;
+        let entry = self.owners.remove(id, hash)?;
         Some((entry.cohort, Owner::of_parts(&entry.nets, self.ports(entry.cohort))))
     }
 
@@ -102,11 +105,11 @@ impl Cohorts {
     }
 
     /// The cohort of these traits, which is made if there is none.
-    fn with(&mut self, traits: &Traits<'_>, matching: &mut Matching) -> ItemId {
+    fn with(&mut self, home: &Home, traits: &Traits<'_>, matching: &mut Matching) -> ItemId {
         let Traits { labels, parents, ports } = *traits;
-        let hash = self.hasher.hash_one((labels, parents, ports));
+        let hash = self.hasher.hash_one((home, labels, parents, ports));
         let is_it = |id: &ItemId| {
-            self.cohorts.get(id).is_some_and(|cohort| *cohort.ports == *ports)
+            self.cohorts.get(id).is_some_and(|cohort| cohort.home == *home && *cohort.ports == *ports)
                 && matching.is_like(*id, labels, parents)
         };
         if let Some(id) = self.ids.find(hash, is_it) {
@@ -115,9 +118,15 @@ impl Cohorts {
         let id = matching.new_item();
         // Whatever matches a cohort without members changes no set.
         matching.set_item(id, labels, parents);
-        self.cohorts.insert(id, Cohort { hash, ports: ports.into(), members: Vec::new() });
+        let home = home.clone();
+        self.cohorts.insert(id, Cohort { hash, home, ports: ports.into(), members: Vec::new() });
         self.ids.insert_unique(hash, id, |id| self.cohorts.get(id).map_or(0, |cohort| cohort.hash));
         id
+    }
+
+    fn find(&self, hash: u64, home: &Home, name: &str) -> Option<OwnerId> {
+        let is_home = |id| self.cohorts.get(&id).is_some_and(|cohort| cohort.home == *home);
+        self.owners.find(hash, |entry| *entry.name == *name && is_home(entry.cohort))
     }
 
     fn ports(&self, id: ItemId) -> &[NamedPort] {

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     address::{Family, PerFamily},
-    ir::AddressPort,
+    ir::{AddressPort, Receiver},
     name::PortName,
-    port::PortRange,
+    port::Port,
     protocol::Protocol,
     resource::Service,
 };
@@ -22,15 +22,16 @@ use crate::{
 /// What a receiver includes is known per endpoint, so that a change costs as many questions as endpoints change, whatever the size of a service.
 #[derive(Debug)]
 pub(super) struct Fronts {
-    protocol: Option<Protocol>,
-    ports: Vec<PortRange>,
-    names: Vec<PortName>,
+    /// What the receiver asks besides its selector.
+    receiver: Receiver,
     /// What the receiver's selector covers.
     nets: Counted<IpNet>,
     /// How many of these there are of each prefix length.
     widths: PerFamily<BTreeMap<u8, usize>>,
-    /// Ports that endpoints of the selector name so.
+    /// Ports that endpoints of the selector name as the receiver asks.
     named: Counted<AddressPort>,
+    /// Ports that endpoints of the selector name as the receiver forbids.
+    not_named: Counted<AddressPort>,
     /// The backends that the receiver includes.
     included: BTreeMap<ServicePortKey, BTreeSet<AddressPort>>,
     /// Ports all of whose backends are included.
@@ -39,15 +40,14 @@ pub(super) struct Fronts {
 }
 
 impl Fronts {
-    /// No fronts, of a receiver with these ports; no ports at all: with any.
-    pub(super) fn new(protocol: Option<Protocol>, ports: Vec<PortRange>, names: Vec<PortName>) -> Self {
+    /// No fronts, of a receiver.
+    pub(super) fn new(receiver: Receiver) -> Self {
         Self {
-            protocol,
-            ports,
-            names,
+            receiver,
             nets: Counted::default(),
             widths: PerFamily::default(),
             named: Counted::default(),
+            not_named: Counted::default(),
             included: BTreeMap::new(),
             open: BTreeSet::new(),
             members: Counted::default(),
@@ -63,9 +63,12 @@ impl Fronts {
     pub(super) fn replace(&mut self, old: &Owner, new: &Owner, services: &Services) {
         let nets = self.nets.replace(old.nets(), new.nets());
         nets.iter().for_each(|net| self.count_width(net));
-        let ports = |owner: &Owner| owner.address_ports(self.protocol, &self.names);
-        let (old, new) = (ports(old), ports(new));
-        let named = self.named.replace(&old, &new);
+        let Receiver { protocol, ports, not_ports, .. } = &self.receiver;
+        let count = |counted: &mut Counted<AddressPort>, ports: &[Port]| {
+            let names = names(ports);
+            counted.replace(&old.address_ports(*protocol, &names), &new.address_ports(*protocol, &names))
+        };
+        let named = [count(&mut self.named, ports), count(&mut self.not_named, not_ports)].concat();
         let touched = nets.into_iter().chain(named.iter().map(|port| IpNet::from(port.address)));
         let backends = services.backends();
         let touched: BTreeSet<Backend> =
@@ -150,11 +153,18 @@ impl Fronts {
     }
 
     fn includes(&self, endpoint: &AddressPort) -> bool {
-        let any_port = self.ports.is_empty() && self.names.is_empty();
-        self.protocol.is_none_or(|protocol| endpoint.protocol == protocol)
-            && (any_port
-                || self.ports.iter().any(|range| range.contains(endpoint.port))
-                || self.named.contains(endpoint))
+        let Receiver { protocol, nets, not_nets, ports, not_ports } = &self.receiver;
+        let by_number = |ports: &[Port]| {
+            ports.iter().any(|port| matches!(port, Port::Number(range) if range.contains(endpoint.port)))
+        };
+        let lies_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&endpoint.address));
+        let family = Family::of(&endpoint.address);
+        let is_judged = not_nets.is_empty() || not_nets.iter().any(|net| Family::of_net(net) == family);
+        protocol.is_none_or(|protocol| endpoint.protocol == protocol)
+            && (ports.is_empty() || by_number(ports) || self.named.contains(endpoint))
+            && !(by_number(not_ports) || self.not_named.contains(endpoint))
+            && (nets.is_empty() || lies_in(nets))
+            && (is_judged && !lies_in(not_nets))
             && self.covers(endpoint)
     }
 
@@ -177,4 +187,13 @@ impl Fronts {
             widths.remove(&net.prefix_len());
         }
     }
+}
+
+/// The ports of a list that are given by name.
+fn names(ports: &[Port]) -> Vec<PortName> {
+    let name = |port: &Port| match port {
+        Port::Named(name) => Some(name.clone()),
+        Port::Number(_) => None,
+    };
+    ports.iter().filter_map(name).collect()
 }

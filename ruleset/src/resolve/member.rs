@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt::Debug,
     hash::Hash,
     net::IpAddr,
 };
@@ -14,8 +15,9 @@ use ipnet::IpNet;
 use super::{front::Fronts, nets::Nets, service::Services};
 use crate::{
     address::{Family, PerFamily},
-    ir::{AddressPort, AddressSetKey, Members},
+    ir::{AddressPort, AddressSetKey, Members, Receiver},
     name::PortName,
+    net_set::NetSet,
     port::NamedPort,
     protocol::Protocol,
 };
@@ -91,8 +93,8 @@ impl CountedMembers {
             AddressSetKey::NamedPort { protocol, port, .. } => {
                 Some(Self::AddressPorts(*protocol, port.clone(), Counted::default()))
             }
-            AddressSetKey::ServiceFronts { protocol, ports, named_ports, .. } => {
-                Some(Self::Fronts(Box::new(Fronts::new(*protocol, ports.clone(), named_ports.clone()))))
+            AddressSetKey::ServiceFronts { receiver, .. } => {
+                Some(Self::Fronts(Box::new(Fronts::new(Receiver::clone(receiver)))))
             }
             AddressSetKey::NodeAddresses(_)
             | AddressSetKey::ServiceAddresses(_)
@@ -124,15 +126,15 @@ impl CountedMembers {
 
 /// Values and how many owners each has.
 #[derive(Debug)]
-pub(super) struct Counted<T: Ord> {
-    present: PerFamily<OrdSet<T>>,
+pub(super) struct Counted<T: Member> {
+    present: PerFamily<T::Set>,
     /// Owners beyond the first, of members that have several.
     further_owners: HashMap<T, usize>,
 }
 
-impl<T: Clone + Ord> Default for Counted<T> {
+impl<T: Member> Default for Counted<T> {
     fn default() -> Self {
-        Self { present: PerFamily::from_fn(|_| OrdSet::new()), further_owners: HashMap::new() }
+        Self { present: PerFamily::from_fn(|_| T::Set::default()), further_owners: HashMap::new() }
     }
 }
 
@@ -146,24 +148,22 @@ impl<T: Member> Counted<T> {
     }
 
     /// The members as they are now.
-    pub(super) fn present(&self) -> &PerFamily<OrdSet<T>> {
+    pub(super) fn present(&self) -> &PerFamily<T::Set> {
         &self.present
     }
 
     /// Whether this is a member.
     pub(super) fn contains(&self, member: &T) -> bool {
-        self.present.get(member.family()).contains(member)
+        self.present.get(member.family()).holds(member)
     }
 
     /// One more owner. Tells whether the member is new.
     fn insert(&mut self, member: T) -> bool {
-        let present = self.present.get_mut(member.family());
-        if present.contains(&member) {
+        let is_new = self.present.get_mut(member.family()).add(member);
+        if !is_new {
             *self.further_owners.entry(member).or_default() += 1;
-            return false;
         }
-        present.insert(member);
-        true
+        is_new
     }
 
     /// One owner less. Tells whether it was the last.
@@ -177,25 +177,77 @@ impl<T: Member> Counted<T> {
                 *count -= 1;
                 false
             }
-            None => self.present.get_mut(member.family()).remove(member).is_some(),
+            None => self.present.get_mut(member.family()).take_out(member),
         }
     }
 }
 
 /// What can be a member of a set.
-pub(super) trait Member: Copy + Ord + Hash {
+pub(super) trait Member: Copy + Debug + Ord + Hash {
+    /// A set of them that shares structure with its earlier versions.
+    type Set: MemberSet<Self>;
+
     /// The family in which it is programmed.
     fn family(&self) -> Family;
 }
 
+/// A set of members.
+pub(super) trait MemberSet<T>: Clone + Debug + Default {
+    /// Whether this is a member.
+    fn holds(&self, member: &T) -> bool;
+
+    /// Adds a member. Whether it is new.
+    fn add(&mut self, member: T) -> bool;
+
+    /// Takes a member out. Whether it was there.
+    fn take_out(&mut self, member: &T) -> bool;
+}
+
 impl Member for IpNet {
+    type Set = NetSet;
+
     fn family(&self) -> Family {
         Family::of_net(self)
     }
 }
 
+impl MemberSet<IpNet> for NetSet {
+    fn holds(&self, member: &IpNet) -> bool {
+        self.contains(member)
+    }
+
+    fn add(&mut self, member: IpNet) -> bool {
+        self.insert(member)
+    }
+
+    fn take_out(&mut self, member: &IpNet) -> bool {
+        self.remove(member)
+    }
+}
+
 impl Member for AddressPort {
+    type Set = OrdSet<Self>;
+
     fn family(&self) -> Family {
         Family::of(&self.address)
+    }
+}
+
+impl MemberSet<AddressPort> for OrdSet<AddressPort> {
+    fn holds(&self, member: &AddressPort) -> bool {
+        self.contains(member)
+    }
+
+    fn add(&mut self, member: AddressPort) -> bool {
+        // An element that is there already is left alone, so that no node is copied for it.
+        let is_new = !self.contains(&member);
+        if is_new {
+            self.insert(member);
+        }
+        is_new
+    }
+
+    fn take_out(&mut self, member: &AddressPort) -> bool {
+        self.remove(member).is_some()
     }
 }

@@ -42,9 +42,10 @@ pub(super) fn resolve(
             resolved.push(resolve_rule(rule, direction, policy.key.kind, &policy.subject, &mut sets));
             if companions && let Some(last) = resolved.last() {
                 let (receivers, _) = fold(&rule.destination);
-                resolved.extend(consistent::companion(rule, last, receivers.as_ref(), &mut sets));
+                resolved.extend(consistent::companions(rule, last, receivers.as_ref(), &mut sets));
             }
         }
+        resolved.shrink_to_fit();
         resolved
     };
     let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));

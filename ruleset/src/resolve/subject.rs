@@ -25,7 +25,8 @@ pub(super) struct Subjects<Name> {
     items: HashMap<Name, ItemId>,
     names: HashMap<ItemId, Name>,
     slots: HashMap<SelectorId, SelectorSlot>,
-    policies: HashMap<SelectorSlot, BTreeSet<PolicyKey>>,
+    /// In order. Most subjects are of one policy.
+    policies: HashMap<SelectorSlot, Vec<PolicyKey>>,
     touched: Touched<Name>,
 }
 
@@ -84,7 +85,10 @@ impl<Name: Clone + Ord + Hash> Subjects<Name> {
     fn insert_policy(&mut self, key: &PolicyKey, subject: &Selector) {
         let slot =
             *self.slots.entry(subject.id()).or_insert_with(|| self.matching.insert_selector(subject.clone()));
-        self.policies.entry(slot).or_default().insert(key.clone());
+        let policies = self.policies.entry(slot).or_insert_with(|| Vec::with_capacity(1));
+        if let Err(place) = policies.binary_search(key) {
+            policies.insert(place, key.clone());
+        }
         self.touch_endpoints(subject);
     }
 
@@ -94,7 +98,9 @@ impl<Name: Clone + Ord + Hash> Subjects<Name> {
         let id = subject.id();
         let Some(slot) = self.slots.get(&id).copied() else { return };
         let Some(policies) = self.policies.get_mut(&slot) else { return };
-        policies.remove(key);
+        if let Ok(place) = policies.binary_search(key) {
+            policies.remove(place);
+        }
         if policies.is_empty() {
             self.policies.remove(&slot);
             self.slots.remove(&id);
@@ -123,7 +129,7 @@ impl<Name: Clone + Ord + Hash> Subjects<Name> {
     /// Whether a policy selects any endpoint by this subject, which is its own.
     pub(super) fn selects_any(&self, policy: &PolicyKey, subject: &Selector) -> bool {
         let Some(slot) = self.slots.get(&subject.id()) else { return false };
-        let is_here = self.policies.get(slot).is_some_and(|policies| policies.contains(policy));
+        let is_here = self.policies.get(slot).is_some_and(|policies| policies.binary_search(policy).is_ok());
         is_here && self.matching.items(*slot).next().is_some()
     }
 

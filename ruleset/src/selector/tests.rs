@@ -93,6 +93,18 @@ fn hostile_text_is_bounded() {
     let nested = |depth: usize| format!("{}has(a){}", "(".repeat(depth), ")".repeat(depth));
     assert!(Selector::parse(&nested(MAX_DEPTH)).is_ok());
     assert!(Selector::parse(&nested(MAX_DEPTH + 1)).is_err());
+    let tangled = |depth| {
+        let deeper = |inner: String, _| format!("!(a == 'x' || has(b) && {inner} && b == 'y')");
+        Selector::parse(&(0..depth).fold("has(z)".to_owned(), deeper)).unwrap()
+    };
+    let deepest = tangled(MAX_DEPTH);
+    assert!(!matches(&deepest, &[("a", "x")].into_iter().collect()));
+    // Without `a`, every level is the opposite of the one inside it, and there is an even number of them.
+    assert!(!matches(&deepest, &[("b", "y")].into_iter().collect()));
+    assert!(matches(&deepest, &[("b", "y"), ("z", "")].into_iter().collect()));
+    assert_eq!(deepest.restrictions().len(), 0);
+    let deep = tangled(MAX_DEPTH / 2);
+    assert_eq!(Selector::parse(&deep.to_string()), Ok(deep));
     assert!(Selector::parse(&"(".repeat(MAX_LENGTH)).is_err());
     assert!(Selector::parse(&" ".repeat(MAX_LENGTH + 1)).is_err());
     assert_eq!(Selector::parse(&" ".repeat(MAX_LENGTH)), Ok(Selector::all()));

@@ -22,8 +22,8 @@ use tokio::{runtime::Handle, sync::oneshot};
 use super::requests::Requests;
 use crate::namespace::Namespace;
 
-/// How long something that a server does by itself is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long something that a server or an agent does by itself is waited for.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A client with a thread and a runtime of its own.
 ///

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -20,7 +20,7 @@ use super::{ADDRESS, PORT, SERVICES};
 use crate::namespace::Namespace;
 
 /// How long a server may take to become ready on a busy machine.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(300);
 /// The end of the log that an error shows, in bytes.
 const TAIL: usize = 4000;
 
@@ -28,11 +28,15 @@ const TAIL: usize = 4000;
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
+    log: PathBuf,
 }
 
 impl Process {
     /// Starts a server and waits until it says that it is ready; with the end of its log as the error otherwise.
     pub(super) fn start(namespace: &Namespace, state: &Path, arguments: &[String]) -> Result<Self> {
+        // A start takes all the time that there is, and some of its steps must not take too long: one after the other.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _turn = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let program = fixture()?;
         let log = state.join("log");
         let mut command = namespace.command(&program)?;
@@ -43,11 +47,9 @@ impl Process {
         let written = File::create(&log).context("log of the API server")?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(written));
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
-        let mut process = Self { child };
+        let mut process = Self { child, log };
         if let Err(error) = process.wait_ready() {
-            let text = std::fs::read(&log).unwrap_or_default();
-            let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(TAIL)..]).into_owned();
-            return Err(error.context(format!("the API server is not ready:\n{tail}")));
+            return Err(error.context(format!("the API server is not ready:\n{}", process.log_end())));
         }
         Ok(process)
     }
@@ -66,6 +68,11 @@ impl Process {
             Ok(line) => bail!("it said {line:?} and {:?}", self.child.try_wait()?),
             Err(_) => bail!("nothing after {START:?}"),
         }
+    }
+
+    fn log_end(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(TAIL)..]).into_owned()
     }
 
     pub(super) fn kill(mut self) -> Result<()> {
@@ -89,6 +96,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the API server said last:\n{}", self.log_end());
+        }
         // It may have ended already, which is as good.
         self.child.kill().ok();
         self.child.wait().ok();

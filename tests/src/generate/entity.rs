@@ -67,6 +67,7 @@ fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, ports: Ports) -> Value {
     let (one, other) = (number(rng, vocabulary), number(rng, vocabulary));
     match rng.between(1, 6) {
         1 | 2 => format!("{}:{}", one.min(other), one.max(other)).into(),
+        3 if rng.chance(20) => "0:65535".into(),
         3 => one.to_string().into(),
         _ => one.into(),
     }

@@ -22,9 +22,24 @@ pub fn spec(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> V
             spec[field] = rng.list(0, 4, |rng| rule(rng, vocabulary, peers, validity)).into();
         }
     }
-    if validity == Validity::Mixed && rng.chance(3) {
-        spec["podSelector"] =
-            json!({"matchExpressions": [{"key": "app", "operator": "Like", "values": ["a"]}]});
+    if validity == Validity::Mixed && rng.chance(6) {
+        let (field, value) = rng
+            .pick(&[
+                (
+                    "podSelector",
+                    json!({"matchExpressions": [{"key": "app", "operator": "Like", "values": ["a"]}]}),
+                ),
+                ("podSelector", json!({"matchExpressions": [{"key": "app", "operator": "In"}]})),
+                ("podSelector", json!([])),
+                ("policyTypes", json!(["Ingress", "Sideways"])),
+                ("policyTypes", json!("Ingress")),
+                ("policyTypes", json!([null])),
+                ("ingress", json!({})),
+                ("egress", json!("everything")),
+                ("unheardOf", json!({})),
+            ])
+            .clone();
+        spec[field] = value;
     }
     spec
 }
@@ -45,12 +60,7 @@ fn rule(rng: &mut Rng, vocabulary: &mut Vocabulary, peers: &str, validity: Valid
 
 fn peer(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value {
     if validity == Validity::Mixed && rng.chance(5) {
-        return [
-            json!({}),
-            json!({"ipBlock": {"cidr": "10.0.0.0/33"}}),
-            json!({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["x"]}}),
-        ][rng.between(0, 2)]
-        .clone();
+        return odd_peer(rng);
     }
     match rng.between(1, 8) {
         1 | 2 => json!({"podSelector": kubernetes(rng, Of::Endpoints)}),
@@ -60,6 +70,52 @@ fn peer(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value
         }
         _ => json!({"ipBlock": block(rng, vocabulary)}),
     }
+}
+
+/// A peer that no API server would admit.
+fn odd_peer(rng: &mut Rng) -> Value {
+    let expression = |operator: &str, values: Value| json!({"podSelector": {"matchExpressions": [{"key": "app", "operator": operator, "values": values}]}});
+    rng.pick(&[
+        json!({}),
+        Value::Null,
+        json!("everybody"),
+        json!({"podSelector": null, "ipBlock": null}),
+        json!({"ipBlock": {"cidr": "10.0.0.0/33"}}),
+        json!({"ipBlock": {"except": ["10.0.0.0/8"]}}),
+        json!({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["x"]}}),
+        json!({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["fd00::/8"]}}),
+        json!({"ipBlock": {"cidr": "0.0.0.0/0"}, "podSelector": {}}),
+        json!({"podSelector": "app"}),
+        json!({"podSelector": {}, "namespaceSelector": []}),
+        json!({"podSelector": {"matchLabels": {"app": 1}}}),
+        json!({"podSelector": {"matchLabels": {}, "unheardOf": true}}),
+        expression("In", json!([])),
+        expression("NotIn", Value::Null),
+        expression("Exists", json!(["a"])),
+        expression("in", json!(["a"])),
+    ])
+    .clone()
+}
+
+/// A port that no API server would admit.
+fn odd_port(rng: &mut Rng) -> Value {
+    rng.pick(&[
+        json!({"port": 80, "endPort": 79}),
+        json!({"port": "http", "endPort": 80}),
+        json!({"endPort": 80}),
+        json!({"port": 0}),
+        json!({"port": 65536}),
+        json!({"port": 80.5}),
+        json!({"port": "80"}),
+        json!({"port": ""}),
+        json!({"protocol": "tcp", "port": 80}),
+        json!({"protocol": "ICMP"}),
+        json!({"protocol": 6, "port": 80}),
+        json!({"protocol": "", "port": 80}),
+        Value::Null,
+        json!(80),
+    ])
+    .clone()
 }
 
 /// A block with exceptions inside it.
@@ -84,6 +140,9 @@ fn block(rng: &mut Rng, vocabulary: &mut Vocabulary) -> Value {
 }
 
 fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value {
+    if validity == Validity::Mixed && rng.chance(4) {
+        return odd_port(rng);
+    }
     let mut port = json!({});
     if rng.chance(70) {
         port["protocol"] = (*rng.pick(&["TCP", "UDP", "SCTP"])).into();
@@ -98,9 +157,6 @@ fn port(rng: &mut Rng, vocabulary: &mut Vocabulary, validity: Validity) -> Value
             port["endPort"] = one.max(other).into();
         }
         _ => port["port"] = (*rng.pick(&PORTS)).into(),
-    }
-    if validity == Validity::Mixed && rng.chance(4) {
-        port["endPort"] = 1.into();
     }
     port
 }

@@ -188,7 +188,23 @@ fn service(
         }
     }
     objects.extend([true, false].iter().filter_map(|v4| slice(rng, backends, &metadata, &ports, *v4)));
+    objects.extend(slice_without_ports(rng, backends, &metadata));
     objects
+}
+
+/// A slice whose endpoints rules mean by address only: nothing is sent there.
+fn slice_without_ports(rng: &mut Rng, backends: &[IpAddr], service: &Value) -> Option<Value> {
+    if backends.is_empty() || !rng.chance(20) {
+        return None;
+    }
+    let address = rng.pick(backends);
+    let ports =
+        rng.pick(&[Value::Null, json!([]), json!([{"port": null}]), json!([{"name": "any"}])]).clone();
+    Some(json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {"name": format!("{}-any", name_of(&json!({"metadata": service}))), "namespace": service["namespace"],
+            "labels": {"kubernetes.io/service-name": service["name"]}},
+        "addressType": if address.is_ipv4() { "IPv4" } else { "IPv6" },
+        "endpoints": [{"addresses": [address.to_string()], "conditions": {"ready": false}}], "ports": ports}))
 }
 
 /// A port of a service and the port of its endpoints.

@@ -116,9 +116,7 @@ fn service_port(value: &Value) -> Option<ServicePort> {
 
 /// The endpoints in a slice: every address with every port that has a number (policy-model §1.3). A slice of no service has none.
 pub fn backends(slice: &Value) -> Vec<Backend> {
-    let label = slice["metadata"]["labels"]["kubernetes.io/service-name"].as_str();
-    let Some(service) = label.filter(|service| !service.is_empty()) else { return Vec::new() };
-    let service = (namespace_of(slice), service.to_owned());
+    let Some(service) = service_of(slice) else { return Vec::new() };
     let mut backends = BTreeSet::new();
     for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
         let ready = endpoint["conditions"]["ready"] != false;
@@ -137,12 +135,28 @@ pub fn backends(slice: &Value) -> Vec<Backend> {
     backends.into_iter().collect()
 }
 
+/// The addresses in a slice, whatever ports it has.
+pub fn addresses(slice: &Value) -> Vec<((String, String), IpAddr)> {
+    let Some(service) = service_of(slice) else { return Vec::new() };
+    let endpoints = slice["endpoints"].as_array().into_iter().flatten();
+    let listed = endpoints.filter_map(|endpoint| endpoint["addresses"].as_array()).flatten();
+    let addresses = listed.filter_map(|address| address.as_str()?.parse().ok());
+    addresses.map(|address| (service.clone(), address)).collect()
+}
+
+/// The service that a slice is of, if it is of any.
+fn service_of(slice: &Value) -> Option<(String, String)> {
+    let label = slice["metadata"]["labels"]["kubernetes.io/service-name"].as_str();
+    label.filter(|service| !service.is_empty()).map(|service| (namespace_of(slice), service.to_owned()))
+}
+
 /// Whether a rule that names a service means this address; with a port, for receivers, also this protocol and port (§1.1 "services").
 pub fn includes(world: &World, service: &(String, String), address: IpAddr, port: Option<(u8, u16)>) -> bool {
+    let Some(port) = port else {
+        return world.behind_services.iter().any(|(of, at)| of == service && *at == address);
+    };
     world.backends.iter().any(|backend| {
-        backend.service == *service
-            && backend.address == address
-            && port.is_none_or(|port| port == (backend.protocol, backend.port))
+        backend.service == *service && backend.address == address && port == (backend.protocol, backend.port)
     })
 }
 

@@ -43,6 +43,8 @@ pub struct World {
     pub services: Vec<Service>,
     /// What is behind them.
     pub backends: Vec<Backend>,
+    /// Services, each with an address that one of their EndpointSlices lists.
+    pub behind_services: Vec<((String, String), IpAddr)>,
     /// FelixConfigurations as they are written.
     pub configurations: Vec<Value>,
 }
@@ -104,6 +106,8 @@ impl World {
         world.services = of_kind("v1", "Service").map(Service::read).collect();
         world.backends =
             of_kind("discovery.k8s.io/v1", "EndpointSlice").flat_map(service::backends).collect();
+        world.behind_services =
+            of_kind("discovery.k8s.io/v1", "EndpointSlice").flat_map(service::addresses).collect();
         world.configurations = of_kind("projectcalico.org/v3", "FelixConfiguration").cloned().collect();
         let policies = of_kind("networking.k8s.io/v1", "NetworkPolicy")
             .map(kubernetes::read)

@@ -23,12 +23,13 @@ use nix::{
     sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket},
 };
 
-use crate::namespace::Namespace;
+use crate::{backlog, namespace::Namespace};
 
-/// How long a connection that should be answered is waited for.
+/// How long a connection that should be answered is waited for where its first packet has come to nothing: it may have waited for a neighbour to be found,
+/// and is sent again after one second and after three.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How long connections that should stay without an answer are watched, after the last was begun.
-const WATCH: Duration = Duration::from_millis(150);
+/// How long a server is waited for whose kernel has taken the connection on: it is a thread that may have to wait for its turn.
+const SERVER: Duration = Duration::from_secs(60);
 /// How many connections are under way at once.
 const BURST: usize = 128;
 /// How often sockets without news are looked at again.
@@ -45,7 +46,7 @@ pub struct Dial<'a> {
     pub source: IpAddr,
     /// Whom it calls.
     pub to: SocketAddr,
-    /// Whether an answer should come: only how long it is waited for depends on this.
+    /// Whether an answer should come: only whether it is waited for depends on this.
     pub expected: Expected,
 }
 
@@ -103,22 +104,37 @@ impl Dialler {
         let mut under_way = begun.collect::<Result<Vec<_>>>()?;
         let begin = Instant::now();
         loop {
+            backlog::drain()?;
             for call in &mut under_way {
                 call.listen()?;
             }
             let passed = begin.elapsed();
-            let open = |expected: Expected| {
-                let mut all = dials.iter().zip(&under_way);
-                all.any(|(dial, call)| dial.expected == expected && call.stream.is_some())
+            let is_awaited = |(dial, call): (&Dial<'_>, &Call)| {
+                anyhow::Ok(match (call.stage()?, dial.expected) {
+                    (Stage::Over, _) | (Stage::Calling, Expected::Silence) => false,
+                    (Stage::Calling, Expected::Answer) => passed < PATIENCE,
+                    (Stage::Connected, _) => passed < SERVER,
+                })
             };
-            let waiting = open(Expected::Answer) && passed < PATIENCE;
-            if !waiting && (passed > WATCH || !open(Expected::Silence)) {
+            let awaited = dials.iter().zip(&under_way).map(is_awaited).collect::<Result<Vec<_>>>()?;
+            if !awaited.contains(&true) {
                 break;
             }
             thread::sleep(TICK);
         }
         Ok(calls.into_iter().zip(under_way).map(|((name, _), call)| (name, call.outcome)).collect())
     }
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nobody has answered its first packet.
+    Calling,
+    /// A kernel has, and a server will.
+    Connected,
+    /// What came of it is known.
+    Over,
 }
 
 /// A connection under way.
@@ -146,6 +162,16 @@ impl Call {
             Err(_) => self.close(Outcome::Refused),
         }
         Ok(())
+    }
+
+    fn stage(&self) -> Result<Stage> {
+        /// `TCP_SYN_SENT` of net/tcp_states.h.
+        const SYN_SENT: u8 = 2;
+        Ok(match &self.stream {
+            None => Stage::Over,
+            Some(stream) if state(stream)? == SYN_SENT => Stage::Calling,
+            Some(_) => Stage::Connected,
+        })
     }
 
     fn close(&mut self, outcome: Outcome) {
@@ -196,6 +222,23 @@ fn number(socket: RawFd, name: u32) -> Result<()> {
         ensure!(failed == 0, "setsockopt {option}: {}", std::io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// The state of a connection, which is the first byte of `struct tcp_info`.
+fn state(stream: &TcpStream) -> Result<u8> {
+    let (mut state, mut length) = (0_u8, 1);
+    // SAFETY: getsockopt(2) writes as many bytes as it is told, one, to a value that lives until it returns.
+    let failed = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut state).cast(),
+            &raw mut length,
+        )
+    };
+    ensure!(failed == 0 && length == 1, "getsockopt TCP_INFO: {}", std::io::Error::last_os_error());
+    Ok(state)
 }
 
 /// A server on one address.

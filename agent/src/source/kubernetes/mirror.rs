@@ -2,12 +2,13 @@
 //!
 //! No objects are kept. An entry is the name, shared with what was sent, and a digest of the content.
 
-use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    sync::Arc,
-};
+mod scope;
+
+use std::{collections::BTreeMap, hash::RandomState, sync::Arc};
 
 use ferrule_ruleset::name::NamespaceName;
+
+use scope::Scope;
 
 /// The lowest bit of a digest says in which list the object was last seen.
 const LIST_BIT: u64 = 1;
@@ -18,7 +19,8 @@ pub type Name = (Option<NamespaceName>, Arc<str>);
 /// The objects of a kind that were sent.
 #[derive(Debug, Default)]
 pub struct Mirror {
-    scopes: BTreeMap<Option<NamespaceName>, HashMap<Arc<str>, u64>>,
+    scopes: BTreeMap<Option<NamespaceName>, Scope>,
+    hasher: RandomState,
     /// The bit of what was seen since the last list began.
     present: u64,
 }
@@ -28,10 +30,11 @@ impl Mirror {
     pub fn note(&mut self, (namespace, name): Name, digest: u64) -> bool {
         let digest = digest & !LIST_BIT;
         let noted = digest | self.present;
-        match self.scopes.entry(namespace).or_default().entry(name) {
-            Entry::Occupied(mut entry) => entry.insert(noted) & !LIST_BIT != digest,
-            Entry::Vacant(entry) => {
-                entry.insert(noted);
+        let scope = self.scopes.entry(namespace).or_default();
+        match scope.digest(&self.hasher, &name) {
+            Some(known) => std::mem::replace(known, noted) & !LIST_BIT != digest,
+            None => {
+                scope.insert(&self.hasher, name, noted);
                 true
             }
         }
@@ -40,14 +43,14 @@ impl Mirror {
     /// Notes an object that was sent before. Whether it is news; none if it was never sent.
     pub fn note_known(&mut self, (namespace, name): &Name, digest: u64) -> Option<bool> {
         let digest = digest & !LIST_BIT;
-        let known = self.scopes.get_mut(namespace)?.get_mut(name)?;
+        let known = self.scopes.get_mut(namespace)?.digest(&self.hasher, name)?;
         Some(std::mem::replace(known, digest | self.present) & !LIST_BIT != digest)
     }
 
     /// Forgets an object. Whether it was known.
     pub fn forget(&mut self, (namespace, name): &Name) -> bool {
         let Some(scope) = self.scopes.get_mut(namespace) else { return false };
-        let was_known = scope.remove(name).is_some();
+        let was_known = scope.remove(&self.hasher, name);
         if scope.is_empty() {
             self.scopes.remove(namespace);
         }
@@ -65,7 +68,7 @@ impl Mirror {
         let unseen = self.present;
         self.present ^= LIST_BIT;
         for scope in self.scopes.values_mut() {
-            scope.values_mut().for_each(|digest| *digest = *digest & !LIST_BIT | unseen);
+            scope.digests().for_each(|digest| *digest = *digest & !LIST_BIT | unseen);
         }
     }
 
@@ -74,8 +77,11 @@ impl Mirror {
         let present = self.present;
         let mut missing = Vec::new();
         self.scopes.retain(|namespace, scope| {
-            let unseen = scope.extract_if(|_, digest| *digest & LIST_BIT != present);
-            missing.extend(unseen.map(|(name, _)| (namespace.clone(), name)));
+            let unseen = scope.names_where(|digest| digest & LIST_BIT != present);
+            for name in unseen {
+                scope.remove(&self.hasher, &name);
+                missing.push((namespace.clone(), name));
+            }
             !scope.is_empty()
         });
         missing.sort();

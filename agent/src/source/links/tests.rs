@@ -71,7 +71,7 @@ impl Node {
 
     /// Waits until the source has told of this.
     async fn until(&mut self, what: &str, holds: impl Fn(&ObservedLinks) -> bool) {
-        let heard = tokio::time::timeout(Duration::from_secs(10), async {
+        let heard = tokio::time::timeout(Duration::from_secs(120), async {
             while !holds(&self.seen) {
                 self.hear().await;
             }

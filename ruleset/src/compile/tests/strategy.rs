@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 use ipnet::IpNet;
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Strategy};
 
@@ -18,6 +18,7 @@ use crate::{
         NodePolicy, Profile, Rule, SubjectKind, TierStep, Verdicts,
     },
     name::{InterfaceName, ObjectName, PortName, TierName},
+    net_set::NetSet,
     policy::{Action, Direction, PerDirection, PolicyKey, PolicyKind, TierAction, Traffic},
     port::PortRange,
     protocol::{Icmp, Protocol},
@@ -156,7 +157,7 @@ fn verdicts() -> impl Strategy<Value = Verdicts> {
     })
 }
 
-fn members(strings: &[&str]) -> PerFamily<OrdSet<IpNet>> {
+fn members(strings: &[&str]) -> PerFamily<NetSet> {
     let nets: Vec<IpNet> = strings.iter().map(|net| net.parse().unwrap()).collect();
     PerFamily::from_fn(|family| {
         nets.iter().filter(|net| crate::address::Family::of_net(net) == family).copied().collect()

@@ -13,7 +13,7 @@ use crate::{
 /// Adds an element that is not there yet.
 pub(super) fn insert(name: &SetName, elements: &mut Elements, element: &Element) -> Result<(), Refusal> {
     let replaced = match (elements, element) {
-        (Elements::Addresses(set), Element::Address(address)) => set.insert(IpNet::from(*address)).is_some(),
+        (Elements::Addresses(set), Element::Address(address)) => !set.insert(IpNet::from(*address)),
         (Elements::Intervals(set), Element::Interval(interval)) => {
             let below = set.range(..=limit(interval)).next_back();
             let overlaps =
@@ -43,7 +43,7 @@ pub(super) fn insert(name: &SetName, elements: &mut Elements, element: &Element)
 /// Removes an element that is there: an interval with both its ends, a map's element with its verdict.
 pub(super) fn remove(name: &SetName, elements: &mut Elements, element: &Element) -> Result<(), Refusal> {
     let removed = match (elements, element) {
-        (Elements::Addresses(set), Element::Address(address)) => set.remove(&IpNet::from(*address)).is_some(),
+        (Elements::Addresses(set), Element::Address(address)) => set.remove(&IpNet::from(*address)),
         (Elements::Intervals(set), Element::Interval(interval)) => set.remove(interval).is_some(),
         (Elements::AddressPorts(set), Element::AddressPort(member)) => set.remove(member).is_some(),
         (Elements::InterfaceVerdicts(map), Element::InterfaceVerdict(key, verdict)) => {

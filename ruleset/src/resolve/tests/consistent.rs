@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::{
     event::Event,
-    ir::{AddressSetKey, DestinationView, NodePolicy, Rule},
+    ir::{AddressSetKey, DestinationView, NodePolicy, Receiver, Rule},
     policy::{Action, Entity, Policy, Traffic},
     port::{Port, PortRange},
     protocol::Protocol,
@@ -60,11 +60,12 @@ fn upsert(resolver: &mut Resolver, resource: Resource) -> Vec<String> {
 #[test]
 fn a_second_rule_stands_behind_networks_and_behind_selectors_of_allow_rules() {
     let nets = Entity { nets: vec!["192.0.2.0/24".parse().unwrap()], ..peer("has(x)") };
-    let excluding = Entity { not_ports: vec![Port::Number(PortRange::single(1))], ..peer("has(x)") };
+    let one = vec![Port::Number(PortRange::single(1))];
+    let excluding = Entity { not_ports: one.clone(), ..peer("has(x)") };
     let negative = Entity { not_selector: Some(selector("has(y)")), ..Entity::default() };
     let icmp = Traffic { protocol: Some(Protocol::ICMP), ..Traffic::default() };
     let mut rules = vec![
-        allow(Entity::default(), nets),
+        allow(Entity::default(), nets.clone()),
         allow(peer("has(z)"), Entity { not_selector: Some(selector("has(y)")), ..peer("has(x)") }),
         crate::policy::Rule { action: Action::Deny, ..allow(Entity::default(), peer("has(x)")) },
         allow(Entity::default(), excluding),
@@ -77,17 +78,20 @@ fn a_second_rule_stands_behind_networks_and_behind_selectors_of_allow_rules() {
     let resolved = resolver.resolve();
     let rules = egress(&resolved);
     let indexes: Vec<u32> = rules.iter().map(|rule| rule.index).collect();
-    assert_eq!(indexes, [0, 0, 1, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(indexes, [0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6]);
     assert_eq!(rules[1], Rule { view: DestinationView::Dialled, ..rules[0].clone() });
-    let key = AddressSetKey::ServiceFronts {
-        selector: selector("has(x) && !has(y)").id(),
-        protocol: None,
-        ports: Vec::new(),
-        named_ports: Vec::new(),
+    let key = |text: &str, receiver: Receiver| AddressSetKey::ServiceFronts {
+        selector: selector(text).id(),
+        receiver: Box::new(receiver),
     };
-    assert_eq!(rules[3].destination.named_ports, [key]);
-    assert_eq!((&rules[3].source, rules[3].view), (&rules[2].source, DestinationView::Current));
-    assert!(rules[3].destination.sets.is_empty());
+    let of_nets = Receiver { nets: nets.nets, ..Receiver::default() };
+    assert_eq!(rules[2].destination.named_ports, [key("has(x)", of_nets)]);
+    assert_eq!(rules[4].destination.named_ports, [key("has(x) && !has(y)", Receiver::default())]);
+    assert_eq!((&rules[4].source, rules[4].view), (&rules[3].source, DestinationView::Current));
+    assert!(rules[4].destination.sets.is_empty());
+    let other_ports = Receiver { not_ports: one, ..Receiver::default() };
+    assert_eq!(rules[7].destination.named_ports, [key("has(x)", other_ports)]);
+    assert!(rules[7].destination.not_ports.is_empty());
 
     resolver.apply(mode(NodePortPolicy::Standard));
     assert_eq!(egress(&resolver.resolve()).len(), 7);
@@ -138,4 +142,23 @@ fn ports_are_those_of_the_endpoints() {
     assert_eq!(with(Protocol::UDP, range(8000, 8080)), nobody);
     assert_eq!(with(Protocol::TCP, Port::Named("named".into())), ALL);
     assert_eq!(with(Protocol::TCP, Port::Named("http".into())), nobody);
+}
+
+#[test]
+fn what_is_excluded_is_excluded_of_the_endpoints() {
+    let with = |to: Entity| fronts(&mut world(vec![allow(Entity::default(), to)]));
+    let without_port = |port: Port| with(Entity { not_ports: vec![port], ..peer("app == 'web'") });
+    let without_net =
+        |net: &str| with(Entity { not_nets: vec![net.parse().unwrap()], ..peer("app == 'web'") });
+    let within = |net: &str| with(Entity { nets: vec![net.parse().unwrap()], ..peer("app == 'web'") });
+    let nobody: [&str; 0] = [];
+    assert_eq!(without_port(Port::Number(PortRange::single(30080))), ALL);
+    assert_eq!(without_port(Port::Number(PortRange::single(8080))), nobody);
+    assert_eq!(without_port(Port::Named("http".into())), ALL);
+    assert_eq!(without_port(Port::Named("named".into())), nobody);
+    assert_eq!(without_net("192.0.2.0/24"), ALL);
+    assert_eq!(without_net("10.0.0.2/32"), nobody);
+    assert_eq!(without_net("fd00::/8"), nobody, "a rule without a network of a family does not match it");
+    assert_eq!(within("10.0.0.0/30"), ALL);
+    assert_eq!(within("10.0.0.2/32"), nobody);
 }

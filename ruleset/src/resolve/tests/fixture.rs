@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use ipnet::IpNet;
-
 use crate::{
     address::PerFamily,
     event::Event,
@@ -224,7 +222,9 @@ pub(super) fn set<'a>(policy: &'a NodePolicy, key: &AddressSetKey) -> &'a Addres
 /// All members of both families as text.
 pub(super) fn members(policy: &NodePolicy, key: &AddressSetKey) -> Vec<String> {
     match &set(policy, key).members {
-        Members::Nets(PerFamily { v4, v6 }) => v4.iter().chain(v6.iter()).map(IpNet::to_string).collect(),
+        Members::Nets(PerFamily { v4, v6 }) => {
+            v4.iter().chain(v6.iter()).map(|net| net.to_string()).collect()
+        }
         Members::AddressPorts(PerFamily { v4, v6 }) => v4
             .iter()
             .chain(v6.iter())

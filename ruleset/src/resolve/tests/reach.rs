@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     event::Event,
-    ir::{AddressSet, AddressSetKey, DestinationView, HostInterface, Members, NodePolicy, Profile},
+    ir::{AddressSet, AddressSetKey, DestinationView, HostInterface, Members, NodePolicy, Profile, Receiver},
     policy::Direction,
+    port::Port,
 };
 
 fn is_empty(set: &AddressSet) -> bool {
@@ -23,6 +24,10 @@ fn is_empty(set: &AddressSet) -> bool {
         Members::Nets(members) => members.v4.is_empty() && members.v6.is_empty(),
         Members::AddressPorts(members) => members.v4.is_empty() && members.v6.is_empty(),
     }
+}
+
+fn has_names(receiver: &Receiver) -> bool {
+    receiver.ports.iter().any(|port| matches!(port, Port::Named(_)))
 }
 
 /// What is to be seen in a world.
@@ -44,9 +49,7 @@ fn sights(world: &NodePolicy) -> impl Iterator<Item = &'static str> {
         ("fronts", set(|key| matches!(key, AddressSetKey::ServiceFronts { .. }))),
         (
             "fronts by name",
-            set(
-                |key| matches!(key, AddressSetKey::ServiceFronts { named_ports, .. } if !named_ports.is_empty()),
-            ),
+            set(|key| matches!(key, AddressSetKey::ServiceFronts { receiver, .. } if has_names(receiver))),
         ),
         ("nodes", set(|key| matches!(key, AddressSetKey::NodeAddresses(_)))),
         ("service addresses", set(|key| matches!(key, AddressSetKey::ServiceAddresses(_)))),

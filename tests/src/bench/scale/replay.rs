@@ -1,7 +1,7 @@
 //! An agent whose source are lines of text: watch events, decoded, converted and told to the loop as the source for API servers does it.
 //!
-//! Answers on standard output: to `sync` with `ready` once the kernel holds everything; to each event after that with the microseconds until the kernel
-//! held it, from the line to the end of the reconciliation.
+//! Answers on standard output: to `sync` with `ready` once the kernel holds everything; to each event after that with two numbers of microseconds: those
+//! until the kernel held it, from the line to the end of the reconciliation, and those of them in which the kernel worked on the batches themselves.
 
 use std::{
     collections::BTreeMap,
@@ -9,14 +9,14 @@ use std::{
     io::{self, BufRead as _, Write as _},
     sync::Arc,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use ferrule_agent::{
     agent::{Agent, Reconciler},
     conntrack,
-    dataplane::Kernel,
+    dataplane::{Kernel, KernelTime},
     metrics::Metrics,
     source::{
         Message, Report, Source,
@@ -50,10 +50,13 @@ pub fn run() -> Result<()> {
     let awaited = Source::Kubernetes.awaited_with();
     let (status, watched) = watch::channel(Status::new(node.clone(), awaited, tokio::time::Instant::now()));
     let metrics = Arc::new(Metrics::new());
-    let source = thread::spawn(move || read(&sender, watched));
+    let (told, time) = std::sync::mpsc::channel();
+    let source = thread::spawn(move || read(&sender, watched, &time.recv()?));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let reconciler = Reconciler::new(node, Options::default(), Kernel::start()?, Arc::clone(&metrics));
+        let kernel = Kernel::start()?;
+        told.send(kernel.time())?;
+        let reconciler = Reconciler::new(node, Options::default(), kernel, Arc::clone(&metrics));
         let agent = Agent::new(reconciler, inbox, status, Locations::default(), metrics)
             .with_conntrack(conntrack::start()?);
         // It ends when the source does.
@@ -63,7 +66,11 @@ pub fn run() -> Result<()> {
     source.join().map_err(|_| anyhow::anyhow!("the source panicked"))?
 }
 
-fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> Result<()> {
+fn read(
+    sender: &mpsc::Sender<Message>,
+    mut status: watch::Receiver<Status>,
+    kernel: &KernelTime,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tell =
         |source, report| sender.blocking_send(Message { source, report }).context("the loop has ended");
@@ -79,6 +86,7 @@ fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> 
         let line = line?;
         let began = Instant::now();
         let before = status.borrow().reconciliations;
+        let kernel_before = kernel.total();
         if line == "sync" {
             tell(Source::Kubernetes, Report::Events(std::mem::take(&mut page)))?;
             tell(Source::Kubernetes, Report::InSync)?;
@@ -86,7 +94,7 @@ fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> 
         } else {
             page.extend(decoder.decode(&line)?);
             if in_sync && page.is_empty() {
-                answer(&format!("{:.1}", began.elapsed().as_secs_f64() * 1e6))?;
+                answer(&times(began.elapsed(), Duration::ZERO))?;
                 continue;
             }
             if !in_sync && page.len() < PAGE {
@@ -98,10 +106,15 @@ fn read(sender: &mpsc::Sender<Message>, mut status: watch::Receiver<Status>) -> 
             }
         }
         runtime.block_on(status.wait_for(|status| status.reconciliations > before))?;
-        let microseconds = began.elapsed().as_secs_f64() * 1e6;
-        answer(&if line == "sync" { "ready".to_owned() } else { format!("{microseconds:.1}") })?;
+        let times = times(began.elapsed(), kernel.total() - kernel_before);
+        answer(if line == "sync" { "ready" } else { &times })?;
     }
     Ok(())
+}
+
+fn times(total: Duration, kernel: Duration) -> String {
+    let [total, kernel] = [total, kernel].map(|time| time.as_secs_f64() * 1e6);
+    format!("{total:.1} {kernel:.1}")
 }
 
 fn answer(text: &str) -> Result<()> {

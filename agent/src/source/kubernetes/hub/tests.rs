@@ -71,7 +71,9 @@ fn follow(fake: &Fake) -> mpsc::Receiver<Message> {
 async fn until(inbox: &mut mpsc::Receiver<Message>, is_it: impl Fn(&Report) -> bool) -> Vec<Report> {
     let mut heard = Vec::new();
     loop {
-        let message = timeout(Duration::from_secs(30), inbox.recv()).await.unwrap().unwrap();
+        let waited = timeout(Duration::from_secs(120), inbox.recv()).await;
+        let message =
+            waited.unwrap_or_else(|_| panic!("nothing more for two minutes after {heard:?}")).unwrap();
         heard.push(message.report);
         if heard.last().is_some_and(&is_it) {
             return heard;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ir::{ActivePolicy, AddressSetKey, DestinationView, Entity, Rule, SubjectKind},
+    ir::{ActivePolicy, AddressSetKey, DestinationView, Entity, Receiver, Rule, SubjectKind},
     policy::{Action, Direction, Policy},
-    port::Port,
     resolve::policy::resolve,
     selector::Selector,
     settings::NodePortPolicy,
@@ -33,25 +32,24 @@ pub(super) fn active(
             }
             if !to.nets.is_empty() || to.nodes.is_some() {
                 besides.view = DestinationView::Dialled;
-                unit.egress.push(besides);
-                continue;
+                unit.egress.push(besides.clone());
             }
             let portless = said.traffic.protocol.is_some_and(|protocol| !protocol.has_ports());
-            if to.selector.is_none() || !to.not_nets.is_empty() || !to.not_ports.is_empty() || portless {
+            if to.selector.is_none() || portless {
                 continue;
             }
             let mut receivers = to.selector.clone().unwrap();
             if let Some(not) = &to.not_selector {
                 receivers = receivers.and(not.clone().negated());
             }
-            let number = |port: &Port| if let Port::Number(range) = port { Some(*range) } else { None };
-            let name = |port: &Port| if let Port::Named(name) = port { Some(name.clone()) } else { None };
-            let key = AddressSetKey::ServiceFronts {
-                selector: receivers.id(),
+            let receiver = Receiver {
                 protocol: said.traffic.protocol,
-                ports: to.ports.iter().filter_map(number).collect(),
-                named_ports: to.ports.iter().filter_map(name).collect(),
+                nets: to.nets.clone(),
+                not_nets: to.not_nets.clone(),
+                ports: to.ports.clone(),
+                not_ports: to.not_ports.clone(),
             };
+            let key = AddressSetKey::ServiceFronts { selector: receivers.id(), receiver: Box::new(receiver) };
             sets.push((key.clone(), Some(receivers)));
             besides.destination = Entity { named_ports: vec![key], ..Entity::default() };
             unit.egress.push(Rule { view: DestinationView::Current, ..besides });

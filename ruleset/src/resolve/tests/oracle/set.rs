@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use super::{World, host, inherit_namespace, matches, pod};
 use crate::{
     address::{Family, PerFamily},
-    ir::{AddressPort, AddressSet, AddressSetKey, Members, Surroundings},
+    ir::{AddressPort, AddressSet, AddressSetKey, Members, Receiver, Surroundings},
     labels::Labels,
     name::{ObjectName, PortName},
-    port::{NamedPort, PortRange},
+    port::{NamedPort, Port},
     protocol::Protocol,
     resource::{EndpointSlice, Resource},
     selector::Selector,
@@ -75,9 +75,8 @@ pub(super) fn address_set(
             let endpoints = endpoints(store, service).into_iter().map(|(_, endpoint)| endpoint);
             (format!("ports of {service}"), of_ports(&endpoints.collect()))
         }
-        AddressSetKey::ServiceFronts { protocol, ports, named_ports, .. } => {
-            let included =
-                |endpoint: &AddressPort| includes(&selected, *protocol, ports, named_ports, endpoint);
+        AddressSetKey::ServiceFronts { receiver, .. } => {
+            let included = |endpoint: &AddressPort| includes(&selected, receiver, endpoint);
             (format!("services of {text}"), of_ports(&fronts(store, surroundings, included)))
         }
     };
@@ -129,19 +128,21 @@ fn endpoints(store: &Store, service: &ObjectName) -> BTreeSet<(String, AddressPo
     endpoints
 }
 
-fn includes(
-    selected: &[&Peer],
-    protocol: Option<Protocol>,
-    ports: &[PortRange],
-    named_ports: &[PortName],
-    endpoint: &AddressPort,
-) -> bool {
+fn includes(selected: &[&Peer], receiver: &Receiver, endpoint: &AddressPort) -> bool {
     let is_selected = nets(selected).iter().any(|net| net.contains(&endpoint.address));
-    let is_named = || named_ports.iter().any(|name| named(selected, protocol, name).contains(endpoint));
-    let any_port = ports.is_empty() && named_ports.is_empty();
+    let is_port = |port: &Port| match port {
+        Port::Number(range) => range.contains(endpoint.port),
+        Port::Named(name) => named(selected, receiver.protocol, name).contains(endpoint),
+    };
+    let holds = |net: &IpNet| net.contains(&endpoint.address);
+    let other_family = |net: &IpNet| net.addr().is_ipv4() != endpoint.address.is_ipv4();
     is_selected
-        && (protocol.is_none() || protocol == Some(endpoint.protocol))
-        && (any_port || ports.iter().any(|range| range.contains(endpoint.port)) || is_named())
+        && (receiver.protocol.is_none() || receiver.protocol == Some(endpoint.protocol))
+        && (receiver.ports.is_empty() || receiver.ports.iter().any(is_port))
+        && !receiver.not_ports.iter().any(is_port)
+        && (receiver.nets.is_empty() || receiver.nets.iter().any(holds))
+        && (receiver.not_nets.is_empty() || !receiver.not_nets.iter().all(other_family))
+        && !receiver.not_nets.iter().any(holds)
 }
 
 fn fronts(

@@ -41,8 +41,21 @@ fn some_rule() -> impl Strategy<Value = Rule> {
     let number = Port::Number(PortRange::single(80));
     let name = Port::Named("http".into());
     let ports = vec![Vec::new(), vec![number.clone()], vec![name.clone()], vec![number, name]];
-    let of_pods = (select(selectors.to_vec()), prop::option::of(Just("env == 'q'")), select(ports))
-        .prop_map(|(text, not, ports)| Entity { ports, not_selector: not.map(selector), ..peer(text) });
+    let not_ports = select(ports[..3].to_vec());
+    let of_pods = (
+        select(selectors.to_vec()),
+        prop::option::of(Just("env == 'q'")),
+        (select(ports), prop_oneof![3 => Just(Vec::new()), 1 => not_ports]),
+        prop_oneof![6 => Just((Vec::new(), Vec::new())), 1 => (some_nets(0..2), some_nets(0..2))],
+    )
+        .prop_map(|(text, not, (ports, not_ports), (nets, not_nets))| Entity {
+            ports,
+            not_ports,
+            nets,
+            not_nets,
+            not_selector: not.map(selector),
+            ..peer(text)
+        });
     let of_nets = some_nets(1..3).prop_map(|nets| Entity { nets, ..Entity::default() });
     (prop::option::of(Just(Protocol::TCP)), prop_oneof![5 => of_pods, 1 => of_nets]).prop_map(
         |(protocol, destination)| Rule {
