@@ -7,6 +7,7 @@
 //! * The loop's log says one line per reconciliation that changed something or failed.
 
 pub(crate) mod backoff;
+mod bearing;
 mod changes;
 mod dataplane;
 mod duties;
@@ -16,6 +17,7 @@ mod quarantine;
 mod reconcile;
 mod rollback;
 mod startup;
+mod strays;
 mod trigger;
 
 use std::{
@@ -25,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use ferrule_ruleset::finding::Finding;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
@@ -34,7 +37,7 @@ pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
 pub use rollback::{Cut, Remedy, Rollback, Sighting};
-pub use startup::{Guard, StartupProtection};
+pub use startup::{Boot, Guard, StartupProtection};
 
 use crate::{
     allocator,
@@ -50,6 +53,7 @@ use hygiene::Hygiene;
 use journal::Journal;
 use reconcile::Summary;
 use startup::Startup;
+use strays::Strays;
 use trigger::{Cause, Trigger};
 
 /// How often the loop gives a sign of life although nothing happens.
@@ -60,6 +64,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const FRESH_PAUSE: Duration = Duration::from_secs(1);
 /// How many foreign changes are undone at once, and how fast this allowance is restored. Beyond it somebody is at war with us.
 const REPAIRS: (u32, Duration) = (50, Duration::from_millis(100));
+/// What is said of that.
+const WAR: &str = "something else keeps changing our tables, and is undone once per second only: what is in force changes to and fro";
 /// How many messages are taken in at most before the kernel has its turn.
 const GATHER_LIMIT: usize = 1024;
 
@@ -74,12 +80,22 @@ pub enum AgentError {
     Blind(#[source] io::Error),
 }
 
+/// Who says what policies refer to and nobody defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reviewer {
+    /// Whoever reads manifests: with the place in the file.
+    Source,
+    /// The loop itself.
+    Loop,
+}
+
 /// The loop.
 #[derive(Debug)]
 pub struct Agent<D> {
     reconciler: Reconciler<D>,
     inbox: mpsc::Receiver<Message>,
     awaited: BTreeSet<Source>,
+    reviewer: Reviewer,
     startup: Startup,
     unknown: BTreeMap<Source, BTreeSet<String>>,
     obstacles: BTreeMap<Source, Vec<Obstacle>>,
@@ -91,6 +107,7 @@ pub struct Agent<D> {
     backoff: Backoff,
     repairs: Allowance,
     hygiene: Hygiene,
+    strays: Strays,
     settings: Option<InterfaceSettings>,
     endpoint_status: Option<EndpointStatusFiles>,
     reports: Option<Ended>,
@@ -116,6 +133,10 @@ impl<D: Dataplane> Agent<D> {
         Self {
             reconciler,
             inbox,
+            reviewer: match awaited.contains(&Source::Kubernetes) {
+                true => Reviewer::Loop,
+                false => Reviewer::Source,
+            },
             awaited,
             startup: Startup::default(),
             unknown: BTreeMap::new(),
@@ -127,6 +148,7 @@ impl<D: Dataplane> Agent<D> {
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             repairs: Allowance::new(limit, refill, Instant::now()),
             hygiene: Hygiene::new(None),
+            strays: Strays::default(),
             settings: None,
             endpoint_status: None,
             reports: None,
@@ -160,6 +182,7 @@ impl<D: Dataplane> Agent<D> {
             self.startup.retry_at(),
             self.reconciler.quarantine().retry_at(),
             self.hygiene.retry_at(),
+            self.strays.alarm(),
             self.reconciler.rollback().and_then(Rollback::alarm),
         ];
         let alarm = alarms.into_iter().flatten().min();
@@ -229,6 +252,7 @@ impl<D: Dataplane> Agent<D> {
         self.hasten();
         if !self.repairs.spend(now) {
             self.journal.note_war();
+            self.status.send_modify(|status| status.failure = Some(WAR.to_owned()));
             self.retry_at = self.retry_at.or(Some(now + FRESH_PAUSE));
         }
     }
@@ -269,7 +293,7 @@ impl<D: Dataplane> Agent<D> {
                 self.note_latency(&trigger, &summary);
                 let extent = self.reconciler.extent();
                 self.journal.note_success(&trigger, &summary, extent, started.elapsed());
-                self.journal.note_findings(Source::Node, self.reconciler.findings());
+                self.journal.note_findings(Source::Node, self.findings());
                 self.backoff.reset();
                 self.assign_duties();
                 self.status.send_modify(|status| {
@@ -291,6 +315,16 @@ impl<D: Dataplane> Agent<D> {
             }
         }
         self.journal.note_refused(self.reconciler.quarantine().refused());
+    }
+
+    /// What is surprising about the node's own objects.
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.reconciler.findings();
+        match self.reviewer {
+            Reviewer::Source => {}
+            Reviewer::Loop => findings.extend(self.reconciler.absences()),
+        }
+        findings
     }
 
     /// How long the news took that this reconciliation was about. At the start nobody waited for them.
@@ -316,6 +350,10 @@ impl<D: Dataplane> Agent<D> {
 
     fn publish(&mut self) {
         let now = Instant::now();
+        if let Some(findings) = self.strays.news(now) {
+            self.metrics.set_unplaced(findings.len());
+            self.journal.note_findings(Source::Endpoints, findings);
+        }
         self.metrics.set_findings(self.journal.findings().values().map(Vec::len).sum());
         let pending = !self.trigger.is_empty();
         let journal = &self.journal;

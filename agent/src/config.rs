@@ -24,7 +24,7 @@ use ferrule_ruleset::{
     name::{InterfaceName, NodeName},
     settings::{Failsafe, FailsafeError, Layer},
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use choice::LogFormat;
 pub use settings::Settings;
@@ -42,6 +42,9 @@ const HEALTH_ADDRESS: &str = "127.0.0.1:9099";
 const EXCLUDED_INTERFACE: &str = "kube-ipvs0";
 /// After how long without an answer of the source a change is taken back, unless told otherwise.
 const ROLLBACK_AFTER: &str = "10s";
+/// For how long after a boot workloads that run are closed all the same, unless told otherwise. Only who installs the agent knows whether a node that has
+/// just been started is being installed or coming back.
+const BOOT_WINDOW: &str = "0";
 /// What is logged unless told otherwise.
 const LOG_LEVEL: &str = "info";
 
@@ -63,6 +66,8 @@ pub struct Config {
     pub input: Input,
     /// What holds until the sources have been read.
     pub startup_protection: StartupProtection,
+    /// For how long after the node was started workloads that run say nothing about how long they have.
+    pub boot_window: Duration,
     /// Below which directory a file is kept for each pod whose policy is in force; none for no such files.
     pub endpoint_status: Option<PathBuf>,
     /// The links whose addresses are left out.
@@ -185,6 +190,14 @@ fn read(path: &Path) -> Result<Settings, ConfigError> {
 
 fn logging(settings: &Settings, rust_log: Option<String>) -> Result<Logging, ConfigError> {
     let level = settings.log_level.clone().or(rust_log).unwrap_or_else(|| LOG_LEVEL.to_owned());
+    let own = settings.log_level.as_deref().unwrap_or_default();
+    if let Some(wrong) = own.split(',').find(|part| !part.is_empty() && !is_log_directive(part)) {
+        return Err(ConfigError::Invalid {
+            setting: "log-level",
+            value: wrong.to_owned(),
+            reason: "a level is wanted (off, error, warn, info, debug or trace), or target=level".to_owned(),
+        });
+    }
     let filter = EnvFilter::try_new(&level).map_err(|error| ConfigError::Invalid {
         setting: "log-level",
         value: level,
@@ -212,6 +225,7 @@ fn validate(settings: Settings) -> Result<Config, ConfigError> {
         node: NodeName::new(node),
         input: input(settings.manifests, settings.kubernetes, settings.kubeconfig)?,
         startup_protection: settings.startup_protection.unwrap_or_default().into(),
+        boot_window: time("boot-window", settings.boot_window.as_deref().unwrap_or(BOOT_WINDOW))?,
         endpoint_status: settings.endpoint_status_path_prefix,
         interface_exclude: exclusions(settings.interface_exclude),
         interface_settings: settings.interface_settings.unwrap_or_default().into(),
@@ -305,14 +319,23 @@ fn rollback(
                     .to_owned(),
         });
     }
-    let after = after.unwrap_or(ROLLBACK_AFTER);
-    let after = duration::parse(after).ok_or_else(|| ConfigError::Invalid {
-        setting: "rollback-after",
-        value: after.to_owned(),
-        reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
-    })?;
+    let after = time("rollback-after", after.unwrap_or(ROLLBACK_AFTER))?;
     let wanted = (has_api_server || !targets.is_empty()) && !after.is_zero();
     Ok(wanted.then_some(RollbackSettings { targets, after }))
+}
+
+fn time(setting: &'static str, text: &str) -> Result<Duration, ConfigError> {
+    duration::parse(text).ok_or_else(|| ConfigError::Invalid {
+        setting,
+        value: text.to_owned(),
+        reason: "a time is wanted, such as 10s, 500ms or 2m, or 0 for never".to_owned(),
+    })
+}
+
+/// Whether a part of a filter is a level, or names one for a target. The filter itself takes a lone word that is no level for a target, and then nothing
+/// else is written at all.
+fn is_log_directive(directive: &str) -> bool {
+    directive.contains(['=', '[']) || directive.trim().parse::<LevelFilter>().is_ok()
 }
 
 fn prefixes(given: Option<&[String]>) -> Result<Vec<InterfacePrefix>, ConfigError> {

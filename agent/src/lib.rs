@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod netlink;
 pub mod reachability;
 pub mod report;
+pub mod sole;
 pub mod source;
 pub mod status;
 mod turns;

@@ -1,10 +1,10 @@
 //! `ferrule-agent`: keeps the network policy of a node's pods enforced.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use ferrule_agent::{
-    agent::{Agent, Reconciler},
+    agent::{Agent, Boot, Reconciler},
     allocator,
     config::{Config, ConfigError, Input, Task},
     conntrack,
@@ -14,6 +14,7 @@ use ferrule_agent::{
     interface_settings, logging,
     metrics::Metrics,
     reachability, report,
+    sole::Sole,
     source::{Ended, Message, Source, kubernetes, links, manifests, manifests::Locations},
     status::Status,
 };
@@ -25,6 +26,8 @@ use tokio::{
 
 /// How many messages of the sources may wait for the loop.
 const INBOX: usize = 64;
+/// How long an agent that is about to end may take for it.
+const SUCCESSION: Duration = Duration::from_secs(10);
 
 /// Exit codes of the command line (0 is for what went well).
 const USAGE: u8 = 2;
@@ -61,6 +64,7 @@ fn carry_out(task: Task) -> anyhow::Result<()> {
 }
 
 async fn cleanup() -> anyhow::Result<()> {
+    let _sole = Sole::claim(SUCCESSION).await.context("nothing is removed")?;
     let kernel = Kernel::start().context("cannot talk to nf_tables")?;
     kernel.cleanup().await.context("cannot remove our tables")?;
     tracing::info!("nothing of ours is left in the kernel; nothing is enforced");
@@ -74,6 +78,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     );
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let _sole = Sole::claim(SUCCESSION).await?;
     let metrics = Arc::new(Metrics::new());
     let awaited = source(&config.input).awaited_with();
     let (status, _) = watch::channel(Status::new(config.node.clone(), awaited, Instant::now()));
@@ -99,7 +104,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let conntrack = conntrack::start().context("cannot talk to ctnetlink")?;
     let mut agent = Agent::new(reconciler, inbox, status, locations, metrics)
         .with_conntrack(conntrack)
-        .with_startup_protection(config.startup_protection)
+        .with_startup_protection(config.startup_protection, Boot::within(config.boot_window))
         .with_interface_settings(settings)
         .with_endpoint_status(endpoint_status)
         .with_reports(reports);

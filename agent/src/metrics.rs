@@ -30,6 +30,7 @@ pub struct Metrics {
     settings_deviating: Gauge,
     rollbacks: Counter,
     refused: Gauge,
+    unplaced: Gauge,
     findings: Gauge,
     in_step_at: Gauge<f64, AtomicU64>,
     objects: Family<ObjectLabel, Gauge>,
@@ -128,6 +129,7 @@ impl Metrics {
             settings_deviating: Gauge::default(),
             rollbacks: Counter::default(),
             refused: Gauge::default(),
+            unplaced: Gauge::default(),
             findings: Gauge::default(),
             in_step_at: Gauge::default(),
             objects: Family::default(),
@@ -185,6 +187,11 @@ impl Metrics {
             "rollbacks",
             "Times that a change cut the agent off from its source",
             self.rollbacks.clone(),
+        );
+        registry.register(
+            "unplaced_pods",
+            "Pods of the node that no interface has led to for 30 s; nothing is enforced for them",
+            self.unplaced.clone(),
         );
         registry.register("refused_policies", "Policies that the kernel refuses", self.refused.clone());
         registry.register("findings", "Things wrong with the input", self.findings.clone());
@@ -249,6 +256,11 @@ impl Metrics {
     /// Sets how many policies are refused.
     pub fn set_refused(&self, count: usize) {
         self.refused.set(gauge(count));
+    }
+
+    /// Sets how many pods have no interface.
+    pub fn set_unplaced(&self, count: usize) {
+        self.unplaced.set(gauge(count));
     }
 
     /// Sets how many findings there are.

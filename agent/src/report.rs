@@ -96,7 +96,9 @@ async fn run(
         sleep(pause).await;
         pause = (pause * 2).min(PAUSES.1);
     };
-    Reporter::new(client, node).run(status, findings).await;
+    // An authority or an address that has changed shows only in the credentials. Those that cannot be read are the source's to report.
+    let renew = async || access.connect().await.ok().map(|connection| connection.client);
+    Reporter::new(client, node).run(status, findings, renew).await;
 }
 
 /// Whoever tells.
@@ -130,7 +132,13 @@ impl Reporter {
         }
     }
 
-    async fn run(mut self, mut status: watch::Receiver<Status>, findings: mpsc::Sender<Message>) {
+    /// Tells people as long as the agent lives; where the server cannot be reached or does not know us, the next attempt is made over a new client.
+    async fn run(
+        mut self,
+        mut status: watch::Receiver<Status>,
+        findings: mpsc::Sender<Message>,
+        renew: impl AsyncFn() -> Option<Client>,
+    ) {
         let mut pause = PAUSES.0;
         let mut told = Vec::new();
         let mut view = self.view(&mut status);
@@ -145,6 +153,9 @@ impl Reporter {
                     tracing::debug!(reason, ?pause, "nothing can be told through the API server now");
                     sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);
+                    if let Some(client) = renew().await {
+                        self.set_client(&client);
+                    }
                 }
             }
             let present = self.sinks.findings(Instant::now());
@@ -157,6 +168,12 @@ impl Reporter {
             }
             sleep(TICK).await;
         }
+    }
+
+    fn set_client(&mut self, client: &Client) {
+        self.node.set_client(client.clone());
+        self.events.set_client(client.clone());
+        self.conditions.set_client(client.clone());
     }
 
     /// What there is to tell now.

@@ -36,6 +36,8 @@ pub enum Source {
     Node,
     /// The files about endpoints. They have only findings, and are not waited for.
     EndpointStatus,
+    /// Pods of the node that no interface leads to. They have only findings, and are not waited for.
+    Endpoints,
     /// What is told to people through the API server. It has only findings, and is not waited for.
     Reports,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Source {
             Self::InterfaceSettings => "interface settings",
             Self::Node => "node",
             Self::EndpointStatus => "endpoint status",
+            Self::Endpoints => "endpoints",
             Self::Reports => "reports",
         })
     }

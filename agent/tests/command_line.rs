@@ -60,11 +60,11 @@ impl Running {
 
     /// Reads the log up to a line that has this in it. An agent that takes too long for that is ended, and its log with it.
     fn read_until(&mut self, text: &str) {
-        let process = Pid::from_raw(self.child.id().try_into().unwrap());
+        let process = Pid::from_raw(self.child.id().try_into().expect("a process id"));
         let (found, end) = mpsc::channel::<()>();
         let watch = thread::spawn(move || {
             if end.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                kill(process, Signal::SIGKILL).unwrap();
+                kill(process, Signal::SIGKILL).expect("the agent is ours to end");
             }
         });
         let (begun, mut log) = (Instant::now(), String::new());
@@ -77,7 +77,7 @@ impl Running {
             }
         }
         drop(found);
-        watch.join().unwrap();
+        watch.join().expect("the watch does not panic");
     }
 }
 

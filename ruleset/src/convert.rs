@@ -16,7 +16,8 @@
 
 mod departing_namespace;
 mod direction;
-pub(crate) mod field;
+pub(crate) mod extent;
+mod field;
 mod followed;
 mod identity;
 mod kind;

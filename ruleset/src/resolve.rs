@@ -13,6 +13,7 @@
 //! * Tiers are what resources say. Those that exist without a resource are the sources' to add: a tier that is not there is last and denies.
 //! * Annotations that the settings do not permit have no effect, and the pod is enforced as if they were not there.
 
+mod absence;
 mod address_set;
 mod cohort;
 mod consistent;
@@ -47,6 +48,7 @@ use std::{
 
 use imbl::OrdMap;
 
+use absence::TierMembers;
 use address_set::AddressSets;
 use endpoint::LocalPods;
 use floating::FloatingAddresses;
@@ -76,6 +78,7 @@ pub struct Resolver {
     automatic: AutomaticHostEndpoints,
     namespaces: BTreeSet<NamespaceName>,
     tiers: BTreeMap<TierName, Tier>,
+    tier_members: TierMembers,
     policies: HashMap<PolicyKey, RankedPolicy>,
     pod_subjects: Subjects<ObjectName>,
     host_subjects: Subjects<HostEndpointName>,
@@ -110,6 +113,7 @@ impl Resolver {
             automatic: AutomaticHostEndpoints::default(),
             namespaces: BTreeSet::new(),
             tiers: BTreeMap::new(),
+            tier_members: TierMembers::default(),
             policies: HashMap::new(),
             pod_subjects: Subjects::default(),
             host_subjects: Subjects::default(),

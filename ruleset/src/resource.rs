@@ -183,6 +183,8 @@ pub struct Pod {
     pub node: Option<NodeName>,
     /// How it takes part in networking.
     pub state: PodState,
+    /// Whether it is on its way out.
+    pub tenure: Tenure,
     /// Its own labels as selectors see them: user labels less the reserved prefixes `pcns.` and `pcsa.`, plus `projectcalico.org/namespace`,
     /// `projectcalico.org/orchestrator` and, if a service account is named, `projectcalico.org/serviceaccount`.
     pub labels: Labels,
@@ -194,6 +196,15 @@ pub struct Pod {
     pub ports: Vec<NamedPort>,
     /// What its annotations ask for besides policy.
     pub extras: PodExtras,
+}
+
+/// Whether a pod is to stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// Nobody has asked for its end.
+    Lasting,
+    /// It is being deleted (`metadata.deletionTimestamp`). Its object may outlive its network by far, while another pod has its address already.
+    Ending,
 }
 
 /// What annotations of a pod ask for besides policy.

@@ -73,7 +73,8 @@ impl Agent {
             Input::Manifests(directory) => command.arg("--manifests").arg(directory),
             Input::Kubernetes(kubeconfig) => command.args(["--kubernetes", "--kubeconfig"]).arg(kubeconfig),
         };
-        command.args(arguments).env("NO_COLOR", "1");
+        // The machine on which tests run may have been started just now.
+        command.args(arguments).env("NO_COLOR", "1").env("FERRULE_BOOT_WINDOW", "0");
         command.stdin(Stdio::null()).stdout(Stdio::from(log.reopen()?)).stderr(Stdio::from(log.reopen()?));
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         Ok(Self { child, log, node: node.to_owned() })

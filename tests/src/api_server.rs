@@ -136,6 +136,17 @@ impl ApiServer {
         Ok(())
     }
 
+    /// Starts it again on its objects with a new authority, serving certificate, signing key of accounts and administrator's token. The kubeconfig is
+    /// written anew; no token from before is good any more.
+    pub fn start_again_with_other_credentials(&mut self) -> Result<()> {
+        ensure!(self.process.is_none(), "the server runs");
+        // Whose presence says that there are credentials.
+        std::fs::remove_file(self.state.path().join("tokens.csv")).context("the tokens")?;
+        self.start_again()?;
+        self.client = ApiClient::connect(Some(&self.namespace), &self.kubeconfig())?;
+        Ok(())
+    }
+
     /// Holds it (SIGSTOP): connections stay, nobody is answered.
     pub fn hold(&self) -> Result<()> {
         self.process.as_ref().context("the server does not run")?.hold()

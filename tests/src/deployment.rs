@@ -126,12 +126,20 @@ pub struct Right {
     pub resource: String,
     /// What may be done.
     pub verb: String,
+    /// The only object with which it may be done; none for any.
+    pub name: Option<String>,
 }
 
 impl Right {
     /// The right of these words.
     pub fn new(group: &str, resource: &str, verb: &str) -> Self {
-        Self { group: group.to_owned(), resource: resource.to_owned(), verb: verb.to_owned() }
+        Self { group: group.to_owned(), resource: resource.to_owned(), verb: verb.to_owned(), name: None }
+    }
+
+    /// The same with one object only.
+    #[must_use]
+    pub fn with_only(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
     }
 
     /// What the kind is called in readiness.
@@ -152,12 +160,18 @@ pub fn rights() -> Result<BTreeSet<Right>> {
     let mut rights = BTreeSet::new();
     for rule in role["rules"].as_array().context("rules")? {
         let fields: Vec<_> = rule.as_object().context("rule")?.keys().cloned().collect();
-        ensure!(fields == ["apiGroups", "resources", "verbs"], "{rule}");
+        let expected = ["apiGroups", "resources", "verbs"];
+        ensure!(fields.iter().filter(|field| *field != "resourceNames").eq(expected), "{rule}");
+        let name = match rule.get("resourceNames").map(texts).transpose()?.as_deref() {
+            None => None,
+            Some([name]) => Some(name.clone()),
+            Some(_) => bail!("one name at most: {rule}"),
+        };
         for group in texts(&rule["apiGroups"])? {
             for resource in texts(&rule["resources"])? {
                 for verb in texts(&rule["verbs"])? {
                     ensure!(![&group, &resource, &verb].iter().any(|word| word.contains('*')), "{rule}");
-                    let right = Right::new(&group, &resource, &verb);
+                    let right = Right { name: name.clone(), ..Right::new(&group, &resource, &verb) };
                     ensure!(rights.insert(right), "{verb} {resource}.{group} is granted twice");
                 }
             }
@@ -168,6 +182,12 @@ pub fn rights() -> Result<BTreeSet<Right>> {
 
 /// Rules that grant these rights.
 pub fn rules<'a>(rights: impl IntoIterator<Item = &'a Right>) -> Value {
-    let rule = |right: &Right| serde_json::json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]});
+    let rule = |right: &Right| {
+        let mut rule = serde_json::json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]});
+        if let Some(name) = &right.name {
+            rule["resourceNames"] = serde_json::json!([name]);
+        }
+        rule
+    };
     rights.into_iter().map(rule).collect()
 }

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::fs;
+
 use ferrule_tests::{
-    api_server::ApiServer,
+    api_server::{ApiServer, definitions},
     cluster_rig::ClusterRig,
+    deployment::folder,
+    objects::from_yaml,
     probe::Delivery::{Arrived, Lost},
 };
 use serde_json::{Value, json};
@@ -30,6 +34,13 @@ metadata: {name: server, namespace: default}
 spec:
   podSelector: {matchLabels: {app: server}}
   ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]
+";
+
+const BROKEN: &str = "
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: broken, namespace: default}
+spec: {selector: \"app == 'server\", types: [Ingress]}
 ";
 
 /// What holds once policy is enforced.
@@ -114,9 +125,42 @@ fn a_token_is_revoked_and_another_takes_its_place() {
     rig.end_agents().unwrap();
 }
 
+/// Everything by which server and agent know each other is replaced: the authority, the server's certificate, and who the agent is.
+#[test]
+fn the_authority_is_replaced_and_with_it_every_certificate() {
+    let mut rig = ClusterRig::wire("authority", &objects(), &[]).unwrap();
+    let own = folder().join("base/nodepolicystatuses.ferrule.io.yaml");
+    definitions::install(rig.client(), &from_yaml(&fs::read_to_string(own).unwrap()).unwrap()).unwrap();
+    definitions::install(rig.client(), &definitions::calico()).unwrap();
+    let told = |rig: &ClusterRig, findings: u64| {
+        let metadata = json!({"name": "n1"});
+        let node =
+            json!({"apiVersion": "ferrule.io/v1alpha1", "kind": "NodePolicyStatus", "metadata": metadata});
+        let is_told =
+            |node: Option<&Value>| node.is_some_and(|node| node["status"]["findingCount"] == findings);
+        rig.client().wait_until(&node, is_told).unwrap();
+    };
+    rig.start_agent("n1", &rig.server.kubeconfig(), &[]).unwrap();
+    rig.wait_ready("n1").unwrap();
+    rig.expect(&ENFORCED).unwrap();
+    told(&rig, 0);
+
+    rig.server.kill().unwrap();
+    rig.wait_readiness("n1", |code, text| code == 200 && text.contains("not followed for ")).unwrap();
+    rig.server.start_again_with_other_credentials().unwrap();
+    rig.wait_readiness("n1", |code, text| code == 200 && !text.contains("not followed")).unwrap();
+    rig.expect(&ENFORCED).unwrap();
+    rig.delete(POLICY).unwrap();
+    rig.await_all(&UNTOUCHED).unwrap();
+    // What people are told goes its own way to the server.
+    rig.apply(BROKEN).unwrap();
+    told(&rig, 1);
+    rig.take_agent("n1").unwrap().end_with(&["not a selector".to_owned()]).unwrap();
+}
+
 /// The agent starts where workloads run and no server answers, then the server comes.
 fn start_without_server(
-    mode: &str,
+    arguments: &[&str],
     workloads_first: bool,
     before: &[(&str, &str, ferrule_tests::probe::Delivery)],
 ) {
@@ -124,7 +168,7 @@ fn start_without_server(
     let mut rig = ClusterRig::wire("start", &first, &[]).unwrap();
     rig.apply(&(PODS.to_owned() + POLICY)).unwrap();
     rig.server.kill().unwrap();
-    rig.start_agent("n1", &rig.server.kubeconfig(), &["--startup-protection", mode]).unwrap();
+    rig.start_agent("n1", &rig.server.kubeconfig(), arguments).unwrap();
     let address = format!("API server {}: not followed for ", rig.server.address());
     let said = rig.wait_readiness("n1", |code, text| code == 503 && text.contains(&address)).unwrap();
     assert!(said.starts_with("not ready"), "{said}");
@@ -140,22 +184,27 @@ fn start_without_server(
 
 #[test]
 fn without_a_server_running_workloads_are_left_alone() {
-    start_without_server("auto", true, &UNTOUCHED);
+    start_without_server(&["--startup-protection", "auto"], true, &UNTOUCHED);
+}
+
+#[test]
+fn without_a_server_workloads_that_were_quicker_than_the_agent_at_boot_are_closed() {
+    start_without_server(&["--boot-window", "1000000m"], true, &CLOSED);
 }
 
 #[test]
 fn without_a_server_workloads_that_start_stay_closed() {
-    start_without_server("auto", false, &CLOSED);
+    start_without_server(&["--startup-protection", "auto"], false, &CLOSED);
 }
 
 #[test]
 fn without_a_server_everything_is_closed_if_so_wished() {
-    start_without_server("closed", true, &CLOSED);
+    start_without_server(&["--startup-protection", "closed"], true, &CLOSED);
 }
 
 #[test]
 fn without_a_server_everything_is_open_if_so_wished() {
-    start_without_server("open", false, &UNTOUCHED);
+    start_without_server(&["--startup-protection", "open"], false, &UNTOUCHED);
 }
 
 /// What an earlier agent left holds until the server says otherwise.

@@ -81,6 +81,71 @@ spec:
     rig.end_agents().unwrap();
 }
 
+/// Both of Calico's groups as definitions: policies stand in the one that Calico's own API server stores, then the other comes, empty at first.
+#[test]
+fn definitions_of_another_group_do_not_hide_the_policies_of_the_one_that_is_in_use() {
+    let mut rig = rig("groups");
+    let denied = &[("default/intruder", "shop/client", Lost), ("shop/server", "shop/client", Arrived)];
+    let policy = |api_version: &str, name: &str| {
+        format!(
+            "
+apiVersion: {api_version}
+kind: GlobalNetworkPolicy
+metadata: {{name: {name}}}
+spec:
+  order: 1
+  selector: app == 'client'
+  types: [Ingress]
+  ingress: [{{action: Deny, source: {{selector: app == 'intruder'}}}}, {{action: Allow}}]
+"
+        )
+    };
+    let restart = |rig: &mut ClusterRig| {
+        rig.end_agents().unwrap();
+        let kubeconfig = rig.server.kubeconfig();
+        ["n1", "n2"].iter().for_each(|node| rig.start_agent(node, &kubeconfig, &[]).unwrap());
+    };
+    let wait = |rig: &ClusterRig, holds: &dyn Fn(u16, &str) -> bool| {
+        ["n1", "n2"].map(|node| rig.wait_readiness(node, holds).unwrap())
+    };
+    definitions::install(rig.client(), &definitions::calico_stored()).unwrap();
+    rig.apply(&policy("crd.projectcalico.org/v1", "default.no-intruders")).unwrap();
+    rig.await_all(denied).unwrap();
+
+    // A group that holds nothing is no reason to leave the other, now or at a start.
+    definitions::install(rig.client(), &definitions::calico()).unwrap();
+    let is_told =
+        |code: u16, text: &str| code == 200 && text.contains("all objects are in crd.projectcalico.org/v1");
+    wait(&rig, &is_told);
+    rig.expect(denied).unwrap();
+    restart(&mut rig);
+    wait(&rig, &is_told);
+    rig.expect(denied).unwrap();
+
+    // Where both hold something that the other lacks, what is enforced stays, and who starts changes nothing.
+    rig.apply(&policy("projectcalico.org/v3", "another")).unwrap();
+    restart(&mut rig);
+    let is_contested = |code: u16, text: &str| {
+        let parts = [
+            "crd.projectcalico.org/v1 1 (globalnetworkpolicies no-intruders)",
+            "projectcalico.org/v3 1 (globalnetworkpolicies another)",
+        ];
+        code == 503 && parts.iter().all(|part| text.contains(part))
+    };
+    wait(&rig, &is_contested);
+    rig.expect(denied).unwrap();
+
+    // Once the group that people write holds everything, it is followed.
+    rig.apply(&policy("projectcalico.org/v3", "no-intruders")).unwrap();
+    wait(&rig, &is_well);
+    rig.expect(denied).unwrap();
+    for name in ["another", "no-intruders"] {
+        rig.apply(&policy("projectcalico.org/v3", name).replace("Deny", "Allow")).unwrap();
+    }
+    rig.await_all(&[("default/intruder", "shop/client", Arrived)]).unwrap();
+    rig.end_agents().unwrap();
+}
+
 /// Namespace controllers before Kubernetes 1.33 delete policies and pods in any order; pods that are still running then must not be open
 /// (CVE-2024-7598). The controller of this server waits for pods, so that the policy is deleted here in the manner of the older ones.
 #[test]

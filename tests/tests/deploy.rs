@@ -32,6 +32,13 @@ const OTHERS: [(&str, &str, &str); 10] = [
     ("ferrule.io", "nodepolicystatuses/status", "patch"),
 ];
 
+/// Of single objects: `agent/src/source/kubernetes/discovery/rivals.rs`.
+const SINGLE: [(&str, &str, &str); 3] = [
+    ("apiregistration.k8s.io", "apiservices", "v3.projectcalico.org"),
+    ("projectcalico.org", "clusterinformations", "default"),
+    ("crd.projectcalico.org", "clusterinformations", "default"),
+];
+
 /// What is asked for one by one, besides being followed: what a node itself finds something in, and namespaces.
 const ASKED_FOR: [&str; 9] = [
     "pods",
@@ -122,7 +129,8 @@ fn the_role_grants_what_the_agent_does_and_nothing_else() {
         ["list", "watch"].into_iter().chain(get).map(move |verb| Right::new(group, &resource, verb))
     });
     let others = OTHERS.map(|(group, resource, verb)| Right::new(group, resource, verb));
-    let needed: BTreeSet<_> = read.chain(others).collect();
+    let single = SINGLE.map(|(group, resource, name)| Right::new(group, resource, "get").with_only(name));
+    let needed: BTreeSet<_> = read.chain(others).chain(single).collect();
     let granted = rights().unwrap();
     let missing: Vec<_> = needed.difference(&granted).collect();
     let superfluous: Vec<_> = granted.difference(&needed).collect();

@@ -67,6 +67,9 @@ impl<D: Dataplane> Agent<D> {
                 None => settings.look_again(),
             }
         }
+        if let Some(unplaced) = self.reconciler.take_unplaced() {
+            self.strays.note(unplaced, Instant::now());
+        }
         if let Some(files) = &self.endpoint_status {
             files.keep(self.reconciler.endpoints_in_force());
         }

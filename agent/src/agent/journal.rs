@@ -66,7 +66,7 @@ impl Journal {
             obstacles.iter().any(|other| (&other.subject, &other.reason) == (&one.subject, &one.reason))
         };
         for Obstacle { subject, reason, .. } in present.iter().filter(|one| !is_in(known, one)) {
-            warn!(subject, reason, "not followed; what is known stays enforced");
+            warn!(subject, reason, "not followed; what is known of it stays enforced");
         }
         for Obstacle { subject, .. } in known {
             if !present.iter().any(|other| other.subject == *subject) {

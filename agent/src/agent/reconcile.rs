@@ -22,10 +22,11 @@ use imbl::{OrdMap, OrdSet};
 use tokio::time::Instant;
 
 use super::{
+    bearing::Bearing,
     changes::Changes,
     dataplane::{CommitError, Dataplane},
     quarantine::Quarantine,
-    rollback::{Rollback, describe},
+    rollback::{Made, Rollback, describe},
     startup::Workloads,
 };
 use crate::metrics::{Metrics, Outcome, Stage};
@@ -54,7 +55,9 @@ pub struct Reconciler<D> {
     /// The endpoints that the kernel was last given.
     given: OrdMap<ObjectName, Arc<Endpoint>>,
     /// The endpoints and links when interfaces were last looked at.
-    looked_at: (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>),
+    looked_at: Surroundings,
+    /// The endpoints and links when endpoints without an interface were last looked for; none while links are not known.
+    placed: Option<Surroundings>,
     /// The links that exist.
     links: OrdSet<InterfaceName>,
     /// The node's own addresses, whose connections are never a pod's.
@@ -62,6 +65,9 @@ pub struct Reconciler<D> {
     rollback: Option<Rollback>,
     metrics: Arc<Metrics>,
 }
+
+/// Endpoints, and the links that existed with them.
+type Surroundings = (OrdMap<ObjectName, Arc<Endpoint>>, OrdSet<InterfaceName>);
 
 /// What is known of our tables in the kernel.
 #[derive(Debug)]
@@ -118,6 +124,7 @@ impl<D: Dataplane> Reconciler<D> {
             departed: BTreeSet::new(),
             given: OrdMap::new(),
             looked_at: (OrdMap::new(), OrdSet::new()),
+            placed: None,
             links: OrdSet::new(),
             own_addresses: BTreeSet::new(),
             rollback: None,
@@ -148,6 +155,7 @@ impl<D: Dataplane> Reconciler<D> {
         if let Event::Links(Links::Observed(links)) = &event {
             self.own_addresses = links.addresses.values().flatten().copied().collect();
             self.links = links.names.clone();
+            self.placed.get_or_insert_default();
         }
         self.resolver.apply(event);
     }
@@ -204,6 +212,11 @@ impl<D: Dataplane> Reconciler<D> {
         self.resolver.findings()
     }
 
+    /// What the node's policies refer to and nobody defines.
+    pub fn absences(&self) -> Vec<Finding> {
+        self.resolver.absences()
+    }
+
     /// Brings the kernel in step. After an error the kernel is as it was, or in part further on its way.
     pub async fn reconcile(&mut self) -> Result<Summary, CommitError> {
         let started = Instant::now();
@@ -239,7 +252,10 @@ impl<D: Dataplane> Reconciler<D> {
                 return Ok(());
             }
             let changes = Changes::of(&transaction, applied.as_ref());
-            let change = self.rollback.as_ref().map(|_| describe(&transaction));
+            let change = self.rollback.as_ref().map(|_| Made {
+                names: describe(&transaction),
+                bearing: Bearing::of(&transaction, applied.as_ref(), &self.policy),
+            });
             let batches = transaction.batches.len();
             let started = Instant::now();
             let result = self.dataplane.commit(transaction).await;

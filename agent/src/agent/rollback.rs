@@ -9,7 +9,8 @@
 //!    └───────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! * A change is on trial only if the source answered before it. An answer counts for what was in force when it was asked for.
+//! * A change is on trial only if the source answered before it, and if it bears on the node's own packets: a source that fails just when a pod comes
+//!   must not undo what was asked for the pod. An answer counts for what was in force when it was asked for, but for changes without such a bearing.
 //! * What was rejected stays out until the sources want something else. After further rejections in a row that has to wait, so that
 //!   a node with busy pods is not cut off again and again.
 //! * There is a way back only to a ruleset that is known as a whole: neither to nothing, which would be open, nor to what an earlier agent left behind
@@ -26,7 +27,7 @@ use ferrule_ruleset::{
 };
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
+use super::{backoff::Backoff, bearing::Bearing};
 
 /// How long another change waits after the second rejection in a row, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
@@ -48,7 +49,7 @@ pub struct Rollback {
     after: Duration,
     /// The last sighting.
     seen: Option<Sighting>,
-    /// What is in force, and since when.
+    /// What is in force, and since when, changes apart that bear on workloads alone.
     current: Option<(Ruleset, Instant)>,
     /// The last ruleset with which the source answered.
     proven: Option<Ruleset>,
@@ -92,6 +93,15 @@ pub enum Remedy {
     PutBack,
     /// There is none.
     NothingToPutBack,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// What was changed, as [`describe`] has it.
+    pub names: String,
+    /// Whom it can cut off.
+    pub bearing: Bearing,
 }
 
 /// A step that is due.
@@ -144,18 +154,21 @@ impl Rollback {
         self.proven.clone()
     }
 
-    /// A change, as [`describe`] has it, was made.
-    pub fn note_commit(&mut self, before: Option<&Ruleset>, after: &Ruleset, made: String, now: Instant) {
+    /// A change was made.
+    pub fn note_commit(&mut self, before: Option<&Ruleset>, after: &Ruleset, made: Made, now: Instant) {
         let answered = self.answers();
-        self.current = Some((after.clone(), now));
+        let since = self.current.as_ref().map_or(now, |(_, since)| *since);
+        self.current = Some((after.clone(), if made.bearing == Bearing::Node { now } else { since }));
         match &mut self.stage {
             Stage::Back { in_force_since, .. } => {
                 in_force_since.get_or_insert(now);
             }
-            Stage::Trial { change, .. } => *change = format!("{change}; then {made}"),
+            Stage::Settled | Stage::Trial { .. } | Stage::Stranded(_)
+                if made.bearing == Bearing::Workloads => {}
+            Stage::Trial { change, .. } => *change = format!("{change}; then {}", made.names),
             Stage::Settled | Stage::Stranded(_) if answered => {
                 self.proven = before.filter(|before| is_whole(before)).cloned().or(self.proven.take());
-                self.stage = Stage::Trial { since: now, change: made };
+                self.stage = Stage::Trial { since: now, change: made.names };
             }
             Stage::Settled | Stage::Stranded(_) => {}
         }

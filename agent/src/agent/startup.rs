@@ -5,6 +5,8 @@
 //! written ahead of everything else: it drops what comes from and goes to interfaces with a workload's prefix that no pod is known to have, which is all
 //! of them. It is no reconciliation: the first one finds it there and builds on it.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{Agent, Dataplane, FRESH_PAUSE};
@@ -13,7 +15,7 @@ use crate::source::Source;
 /// What holds until the first reconciliation, if the kernel enforces nothing yet. Where it enforces something, that stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartupProtection {
-    /// Closed where no workload interface exists yet, as at boot; where workloads run already, their traffic stays as it is.
+    /// Closed where no workload interface exists yet, and for a while after boot; where workloads have run for longer, their traffic stays as it is.
     #[default]
     Auto,
     /// Closed in any case.
@@ -77,10 +79,36 @@ pub(super) enum Workloads {
     Present,
 }
 
+/// How long ago the node was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Boot {
+    /// So recently that workloads which run may have started ahead of the agent.
+    Recent,
+    /// Longer ago than that: workloads run without an agent.
+    #[default]
+    LongAgo,
+}
+
+impl Boot {
+    /// Judges by the time since the node was started whether that is longer ago than so much. Where it cannot be read, it is not.
+    pub fn within(span: Duration) -> Self {
+        let uptime = std::fs::read_to_string(UPTIME).ok().and_then(|text| parse_uptime(&text));
+        if uptime.is_some_and(|uptime| uptime >= span) { Self::LongAgo } else { Self::Recent }
+    }
+}
+
+/// Seconds since the kernel was started, suspension included, and seconds without work (proc(5)).
+const UPTIME: &str = "/proc/uptime";
+
+fn parse_uptime(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.split_whitespace().next()?.parse().ok()?).ok()
+}
+
 /// The wish, and how far it has come.
 #[derive(Debug, Default)]
 pub(super) struct Startup {
     protection: StartupProtection,
+    boot: Boot,
     guard: Guard,
     /// When closing is tried again after a failure.
     retry_at: Option<Instant>,
@@ -116,8 +144,12 @@ impl Startup {
             | (Guard::Undecided | Guard::Disturbed, StartupProtection::Closed, Tables::Absent, _)
             | (Guard::Disturbed, StartupProtection::Auto, Tables::Absent, _)
             | (Guard::Undecided, StartupProtection::Auto, Tables::Absent, Workloads::Absent) => Step::Close,
-            (Guard::Undecided | Guard::Disturbed, StartupProtection::Open, Tables::Absent, _)
-            | (Guard::Undecided, StartupProtection::Auto, Tables::Absent, Workloads::Present) => Step::Leave,
+            (Guard::Undecided | Guard::Disturbed, StartupProtection::Open, Tables::Absent, _) => Step::Leave,
+            // A pod that was quicker than the agent does not make a boot an installation.
+            (Guard::Undecided, StartupProtection::Auto, Tables::Absent, _) if self.boot == Boot::Recent => {
+                Step::Close
+            }
+            (Guard::Undecided, StartupProtection::Auto, Tables::Absent, Workloads::Present) => Step::Leave,
             (Guard::Undecided, StartupProtection::Auto, Tables::Absent, Workloads::Unknown) => Step::Wait,
         }
     }
@@ -126,8 +158,8 @@ impl Startup {
 impl<D: Dataplane> Agent<D> {
     /// Lets workload interfaces be protected in this way from the start until the sources have been read.
     #[must_use]
-    pub fn with_startup_protection(mut self, protection: StartupProtection) -> Self {
-        self.startup.protection = protection;
+    pub fn with_startup_protection(mut self, protection: StartupProtection, boot: Boot) -> Self {
+        (self.startup.protection, self.startup.boot) = (protection, boot);
         self
     }
 
@@ -168,5 +200,20 @@ impl<D: Dataplane> Agent<D> {
                 self.journal.note_not_closed(&error);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_number_is_the_time_since_the_start() {
+        assert_eq!(parse_uptime("35468.27 68423.15\n"), Some(Duration::from_secs_f64(35468.27)));
+        for wrong in ["", "-1 2", "long ago", "inf 1"] {
+            assert_eq!(parse_uptime(wrong), None, "{wrong}");
+        }
+        assert_eq!(Boot::within(Duration::ZERO), Boot::LongAgo);
+        assert_eq!(Boot::within(Duration::from_secs(100 * 365 * 86400)), Boot::Recent);
     }
 }

@@ -23,7 +23,7 @@ use tokio::{
 
 use super::*;
 use fake::Fake;
-use objects::{allow, key, namespace, node, pod};
+use objects::{allow, host, key, namespace, node, pod};
 
 /// The agent's surroundings.
 struct World {
@@ -329,6 +329,25 @@ async fn new_facts_shorten_a_long_pause_but_not_at_any_rate() {
         }
         let attempts = world.kernel.attempts() - before;
         assert!((4..=7).contains(&attempts), "{attempts}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_without_an_interface_is_named_after_a_while_and_no_more_when_it_has_one() {
+    World::in_step(&["web"], async |world| {
+        let unplaced = || world.status.borrow().findings.get(&Source::Endpoints).cloned().unwrap_or_default();
+        sleep(Duration::from_secs(29)).await;
+        assert_eq!(unplaced(), []);
+        sleep(Duration::from_secs(2)).await;
+        let told = unplaced();
+        assert!(told[0].to_string().contains("Pod default/web-0: no interface"), "{told:?}");
+        assert_eq!(world.shortfalls(), Vec::<String>::new());
+        let interface = InterfacePrefix::default().interface_of(&ObjectName::new("default", "web-0"));
+        let links = ObservedLinks { names: [interface].into_iter().collect(), ..ObservedLinks::default() };
+        world.send(Source::Links, Report::Events(vec![Event::Links(Links::Observed(links))])).await;
+        world.settle().await;
+        assert_eq!(unplaced(), []);
     })
     .await;
 }

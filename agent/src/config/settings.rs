@@ -53,10 +53,16 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
 
     /// What holds from the start until the sources have been read, if the kernel enforces nothing yet: workload interfaces are closed, left as they are,
-    /// or closed unless workloads run already [default: auto].
+    /// or closed unless workloads run already and the node was not started within the boot window [default: auto].
     #[arg(long, env = "FERRULE_STARTUP_PROTECTION", value_name = "MODE", ignore_case = true)]
     #[serde(deserialize_with = "choice", alias = "startup_protection")]
     pub startup_protection: Option<Protection>,
+
+    /// For how long after the node was started workloads that run count as started ahead of the agent, and are closed by `--startup-protection auto`;
+    /// 0 for never [default: 0].
+    #[arg(long, env = "FERRULE_BOOT_WINDOW", value_name = "TIME")]
+    #[serde(alias = "boot_window")]
+    pub boot_window: Option<String>,
 
     /// Where to keep a file for each pod of this node whose policy is in force, as Calico's CNI plug-in waits for them (in a directory
     /// `endpoint-status` below this one, usually /var/run/calico) [default: none, no such files are kept].
@@ -179,6 +185,7 @@ impl Settings {
             kubernetes: self.kubernetes.or(other.kubernetes),
             kubeconfig: self.kubeconfig.or(other.kubeconfig),
             startup_protection: self.startup_protection.or(other.startup_protection),
+            boot_window: self.boot_window.or(other.boot_window),
             endpoint_status_path_prefix: self
                 .endpoint_status_path_prefix
                 .or(other.endpoint_status_path_prefix),

@@ -123,9 +123,12 @@ fn errors_name_the_setting() {
     for wrong in ["10.0.0.1", "fd00::1:6443", ":6443", "host:70000"] {
         assert!(error(&["--rollback-probe", wrong], LEAST).contains("--rollback-probe"), "{wrong}");
     }
+    assert!(error(&["--boot-window", "soon"], LEAST).contains("--boot-window soon: a time is wanted"));
     assert!(error(&["--rollback-after", "10"], LEAST).contains("--rollback-after 10: a time is wanted"));
     assert!(error(&[], &format!("{LEAST}interface-settings: on\n")).contains("is none of apply, check, off"));
     assert!(error(&["--log-level", "=,="], LEAST).contains("--log-level"));
+    let misspelt = error(&["--log-level", "wran"], LEAST);
+    assert!(misspelt.contains("--log-level") && misspelt.contains("trace"), "{misspelt}");
 }
 
 #[test]

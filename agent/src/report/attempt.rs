@@ -99,7 +99,12 @@ impl Sinks {
 
     /// It cannot be had; asked for again after a while.
     pub fn close(&mut self, sink: Sink, reason: String, now: Instant) {
-        self.closed.insert(sink, Closed { reason, until: now + CLOSED });
+        self.close_for(sink, reason, now, CLOSED);
+    }
+
+    /// It cannot be had for so long.
+    pub fn close_for(&mut self, sink: Sink, reason: String, now: Instant, pause: Duration) {
+        self.closed.insert(sink, Closed { reason, until: now + pause });
     }
 
     /// This came of asking.

@@ -93,6 +93,7 @@ pub(super) fn concerns(status: &Status) -> Vec<Concern> {
         .chain(refused)
         .chain(of_source(Source::Kubernetes, Scope::Cluster))
         .chain(of_source(Source::Node, Scope::Node))
+        .chain(of_source(Source::Endpoints, Scope::Node))
         .collect();
     in_turns(all, LIMIT, |concern| Some(concern.object.clone()))
 }

@@ -101,6 +101,11 @@ impl Conditions {
         }
     }
 
+    /// Asks over this client from now on.
+    pub fn set_client(&mut self, client: Client) {
+        self.client = client;
+    }
+
     /// These are all the objects that can have a condition, as they were judged; of what is not among them nothing is said. The sources have been read.
     pub async fn tell(
         &mut self,

@@ -99,6 +99,11 @@ impl Events {
         Self { client, node, jitter, allowance, told: BTreeMap::new(), objects: BTreeMap::new() }
     }
 
+    /// Asks over this client from now on.
+    pub fn set_client(&mut self, client: Client) {
+        self.client = client;
+    }
+
     /// These are all the concerns now. Tells what is due of them, as far as the allowance goes.
     pub async fn tell(
         &mut self,

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    MANAGER,
+    CLOSED, MANAGER,
     attempt::{Outcome, Sink, Sinks, Unreachable, attempt},
     clock::Clock,
     concern::shorten,
@@ -38,6 +38,9 @@ const LISTED: usize = 32;
 const LONGEST: usize = 512;
 /// What enforces.
 const DATAPLANE: &str = "nftables";
+
+/// After how long a Node that is not there is looked for again at first; it is on its way when a machine joins the cluster.
+const ABSENT: Duration = Duration::from_secs(10);
 
 const WRITE: Sink = "create and patch nodepolicystatuses.ferrule.io";
 const READ: Sink = "get the Node";
@@ -148,16 +151,32 @@ pub(super) struct NodeObject {
     jitter: Jitter,
     pace: Pace,
     written: Option<Enforcement>,
+    /// When the Node is looked for again after it was not there once more.
+    absent: Duration,
     retry: Backoff,
     /// Until when nothing is written, as the server could not; none if it could.
     retry_at: Option<Instant>,
+}
+
+/// What became of the object.
+enum Attempt {
+    /// This.
+    Made(Outcome<()>),
+    /// There is no Node to which it would belong.
+    NodeAbsent,
 }
 
 impl NodeObject {
     /// Nothing has been written.
     pub fn new(client: Client, node: NodeName, jitter: Jitter) -> Self {
         let retry = Backoff::new(PAUSES.0, PAUSES.1);
-        Self { client, node, jitter, pace: Pace::new(jitter), written: None, retry, retry_at: None }
+        let pace = Pace::new(jitter);
+        Self { client, node, jitter, pace, written: None, absent: ABSENT, retry, retry_at: None }
+    }
+
+    /// Asks over this client from now on.
+    pub fn set_client(&mut self, client: Client) {
+        self.client = client;
     }
 
     /// This is how the node stands now. Writes it if it is time to.
@@ -175,7 +194,16 @@ impl NodeObject {
             return Ok(());
         }
         enforcement.report_time = Some(clock.time(now));
-        match self.write(&enforcement, sinks).await? {
+        let outcome = match self.write(&enforcement, sinks).await? {
+            Attempt::Made(outcome) => outcome,
+            Attempt::NodeAbsent => {
+                let reason = format!("there is no Node {} to which it would belong", self.node);
+                sinks.close_for(WRITE, reason, now, self.absent);
+                self.absent = (self.absent * 2).min(CLOSED);
+                return Ok(());
+            }
+        };
+        match outcome {
             Outcome::Done(()) => {
                 sinks.open(WRITE);
                 // The server may have taken its time, and the pace is what it sees.
@@ -183,6 +211,7 @@ impl NodeObject {
                 self.retry.reset();
                 self.retry_at = None;
                 self.written = Some(enforcement);
+                self.absent = ABSENT;
             }
             Outcome::NotFound => {
                 let reason = "the cluster does not serve this kind; apply deploy/base".to_owned();
@@ -232,22 +261,25 @@ impl NodeObject {
         if said == *written { Change::None } else { Change::Figures }
     }
 
-    async fn write(&self, enforcement: &Enforcement, sinks: &mut Sinks) -> Result<Outcome<()>, Unreachable> {
+    async fn write(&self, enforcement: &Enforcement, sinks: &mut Sinks) -> Result<Attempt, Unreachable> {
         match self.write_status(enforcement).await? {
             Outcome::NotFound => {}
             outcome @ (Outcome::Done(())
             | Outcome::Conflict
             | Outcome::Declined(_)
             | Outcome::Failed(_)
-            | Outcome::Refused(_)) => return Ok(outcome),
+            | Outcome::Refused(_)) => return Ok(Attempt::Made(outcome)),
         }
         match self.create(sinks).await? {
-            Outcome::Done(()) => self.write_status(enforcement).await,
-            outcome @ (Outcome::NotFound
-            | Outcome::Conflict
-            | Outcome::Declined(_)
-            | Outcome::Failed(_)
-            | Outcome::Refused(_)) => Ok(outcome),
+            Attempt::Made(Outcome::Done(())) => Ok(Attempt::Made(self.write_status(enforcement).await?)),
+            attempt @ (Attempt::NodeAbsent
+            | Attempt::Made(
+                Outcome::NotFound
+                | Outcome::Conflict
+                | Outcome::Declined(_)
+                | Outcome::Failed(_)
+                | Outcome::Refused(_),
+            )) => Ok(attempt),
         }
     }
 
@@ -261,23 +293,18 @@ impl NodeObject {
 
     /// The object without its status, owned by the Node, so that it goes with it. Where the Node may not be read, nobody owns it; where there is none, it is
     /// on its way, and an object that is made now would stay for ever.
-    async fn create(&self, sinks: &mut Sinks) -> Result<Outcome<()>, Unreachable> {
+    async fn create(&self, sinks: &mut Sinks) -> Result<Attempt, Unreachable> {
         let mut object = self.object();
         object["spec"] = json!({});
         match self.owner(sinks).await? {
             Outcome::Done(owner) => object["metadata"]["ownerReferences"] = json!([owner]),
-            Outcome::NotFound | Outcome::Conflict => {
-                return Ok(Outcome::Refused(format!(
-                    "there is no Node {} to which it would belong",
-                    self.node
-                )));
-            }
-            Outcome::Failed(reason) => return Ok(Outcome::Failed(reason)),
+            Outcome::NotFound | Outcome::Conflict => return Ok(Attempt::NodeAbsent),
+            Outcome::Failed(reason) => return Ok(Attempt::Made(Outcome::Failed(reason))),
             Outcome::Declined(_) | Outcome::Refused(_) => {}
         }
         let (api, parameters, patch) = (self.api(), parameters(), Patch::Apply(object));
         let request = api.patch(self.node.as_str(), &parameters, &patch);
-        Ok(attempt(request).await?.map(drop))
+        Ok(Attempt::Made(attempt(request).await?.map(drop)))
     }
 
     async fn owner(&self, sinks: &mut Sinks) -> Result<Outcome<OwnerReference>, Unreachable> {

@@ -250,6 +250,38 @@ async fn nothing_is_made_for_a_node_that_is_gone() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_node_that_joins_after_its_agent_is_told_of_within_a_minute() {
+    play(async |server, mut agent| {
+        server.forget("/api/v1/nodes/node-1");
+        sleep(Duration::from_secs(15)).await;
+        server.put("/api/v1/nodes/node-1", json!({"metadata": {"name": "node-1", "uid": "u"}}));
+        sleep(MINUTE).await;
+        assert_eq!(status_of(&server, "node-1")["dataplane"], "nftables");
+        assert_eq!(agent.complaints(), Some(Vec::new()));
+    })
+    .await;
+}
+
+/// As when the authority that vouches for the server was replaced.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_reach_the_server_is_replaced() {
+    let server = Server::default();
+    server.put("/api/v1/nodes/node-1", json!({"metadata": {"name": "node-1", "uid": "u"}}));
+    let outdated = async |_: http::Request<kube::client::Body>| {
+        Err::<http::Response<kube::client::Body>, _>(io::Error::other("unknown authority"))
+    };
+    let outdated = Client::new(tower::service_fn(outdated), "default");
+    let first = Status::new(NodeName::from("node-1"), Source::Kubernetes.awaited_with(), Instant::now());
+    let (_status, receiver) = watch::channel(first);
+    let (sender, _findings) = mpsc::channel(8);
+    let renewed = server.client();
+    let renew = async move || Some(renewed.clone());
+    tokio::spawn(Reporter::new(outdated, "node-1".into()).run(receiver, sender, renew));
+    sleep(MINUTE).await;
+    assert_eq!(status_of(&server, "node-1")["dataplane"], "nftables");
+}
+
 /// As when the Node object was made anew: the garbage collector took ours along.
 #[tokio::test(start_paused = true)]
 async fn an_object_that_went_comes_again() {

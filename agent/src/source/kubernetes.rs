@@ -18,6 +18,7 @@ pub mod object;
 mod outbox;
 mod pause;
 mod presence;
+mod rounds;
 mod schedule;
 mod standing;
 mod watching;

@@ -7,7 +7,8 @@
 //!   an overflowing queue, a symbolic link's distant target, a directory put in place of another.
 //! * A file is read when its writer is done with it: it was closed, renamed into place, or left alone for [`SETTLE`]. Half a file could be a valid one
 //!   that lacks a policy.
-//! * What cannot be read is not gone: the last good version stays, and a finding says so. That goes for the directory itself too.
+//! * What cannot be read is not gone: the last good version stays, and a finding says so. That goes for the directory itself too, and so for a file that
+//!   is looked for while the directory is away.
 
 mod file;
 mod tree;
@@ -169,9 +170,10 @@ impl Manifests {
     /// Looks at one file and reads it if it has changed.
     fn look(&mut self, name: &str, writer: Writer) -> Vec<Event> {
         let path = self.root.join(name);
+        let directory = tree::identity(&self.root);
         let signature = match Signature::of(&path) {
             Ok(Some(signature)) => signature,
-            Ok(None) => return self.forget(name),
+            Ok(None) => return self.miss(name, directory),
             Err(error) => return self.cannot_read(name, &error),
         };
         if self.known.get(name) == Some(&Some(signature)) {
@@ -189,8 +191,21 @@ impl Manifests {
                 self.known.insert(name.to_owned(), Some(read));
                 self.update(name, Some(&text))
             }
-            Ok(None) => self.forget(name),
+            Ok(None) => self.miss(name, directory),
             Err(error) => self.cannot_read(name, &error),
+        }
+    }
+
+    /// A file is not where it should be, in the directory of this identity: it is gone if that is still in its place.
+    fn miss(&mut self, name: &str, directory: io::Result<(u64, u64)>) -> Vec<Event> {
+        let present = tree::identity(&self.root);
+        match (directory, present) {
+            (Ok(before), Ok(present)) if before == present => self.forget(name),
+            (_, Ok(_)) => self.cannot_read(name, &io::Error::other("its directory was replaced meanwhile")),
+            (_, Err(error)) => {
+                self.unreadable.insert(String::new(), error.to_string());
+                self.cannot_read(name, &error)
+            }
         }
     }
 

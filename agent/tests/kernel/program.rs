@@ -87,7 +87,7 @@ fn lists_conditions_as_a_person_writes_them() {
             "ip6 saddr fd00::/8 counter",
             "ip6 saddr fd00::/33 counter",
             "ip6 saddr fd00::/48 counter",
-            "\"cali0123456789a\" : jump from/default/web",
+            "\"cali0123456789a\" : goto from/default/web",
             "10.0.1.0/24, 10.0.4.0,",
             "240.0.0.0/4 }",
             "ff00::/8 }",

@@ -25,7 +25,8 @@ use crate::{
 
 /// More ports than this in one group are left to the full list.
 const MOST_PORTS: usize = 2048;
-/// So are ports if their chains would hold more rules than this, as every rule without a port stands in each.
+/// So are ports if their chains would hold more rules than this, as every rule stands in the chain of each port that it names, and one that names none
+/// alone in all of them. A single policy of 700 ports for each of 700 peers would become half a million.
 const MOST_RULES: usize = 20_000;
 
 /// Adds the index of a group to what it is rendered to; the name of the map, or none if no rule names a port alone. `rules` is the full list, with the
@@ -41,8 +42,11 @@ pub(super) fn render(
     if ports.is_empty() || ports.len() > MOST_PORTS {
         return None;
     }
-    let portless = rules.iter().filter(|rule| named_alone(rule).is_empty()).count();
-    if portless.saturating_mul(ports.len()) > MOST_RULES {
+    let copies = |rule| match named_alone(rule).len() {
+        0 => ports.len(),
+        alone => alone,
+    };
+    if rules.iter().map(copies).fold(0, usize::saturating_add) > MOST_RULES {
         return None;
     }
     let digest = name::digest(about);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     direction,
+    extent::{self, Budget},
     field::{Field, Fields, Problem, Problems},
     label_selector,
     pods::of_pods,
@@ -97,8 +98,9 @@ fn rules(
         }
     };
     let mut rules = Vec::new();
+    let mut budget = Budget::default();
     for (index, item) in (0..).zip(&items) {
-        match rule(item, index, direction, namespace) {
+        match rule(item, index, direction, namespace, &mut budget) {
             Ok(expanded) => rules.extend(expanded),
             Err(problem) => remarks.error(problem, DROPPED),
         }
@@ -112,6 +114,7 @@ fn rule(
     index: u32,
     direction: Direction,
     namespace: &NamespaceName,
+    budget: &mut Budget,
 ) -> Result<Vec<Rule>, Problem> {
     let fields = field.fields()?;
     let peers = match direction {
@@ -123,6 +126,8 @@ fn rule(
     }
     let peers = peer::peers(&fields.items(peers)?, namespace)?;
     let protocols = protocols(&fields.items("ports")?)?;
+    let lists = [(peers.len(), peers.len()), extent::of_protocols(protocols.values())];
+    budget.pay(&lists, |message| fields.problem(message))?;
     let rule = |peer: &Entity, (protocol, ports): (&Option<Protocol>, &Vec<Port>)| {
         let traffic = Traffic { protocol: *protocol, ..Traffic::default() };
         let (source, destination) = match direction {

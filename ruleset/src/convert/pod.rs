@@ -15,7 +15,7 @@ use crate::{
     name::{NodeName, ObjectName, PortName},
     port::NamedPort,
     protocol::Protocol,
-    resource::{Pod, PodExtras, PodState},
+    resource::{Pod, PodExtras, PodState, Tenure},
 };
 
 /// Reads a pod. One that is not understood is no peer and stays closed.
@@ -35,6 +35,7 @@ pub(super) fn convert(name: ObjectName, object: &Fields<'_>, remarks: &mut Remar
             (false, true) => PodState::Finished,
             (false, false) => PodState::Active,
         },
+        tenure: if is_being_deleted(&metadata) { Tenure::Ending } else { Tenure::Lasting },
         labels: effective(problems.or_default(labels::read(&metadata)), &name, service_account),
         service_account: service_account.map(Into::into),
         addresses: problems.or_default(address::addresses(&metadata, &status)),
@@ -85,7 +86,11 @@ fn is_finished(metadata: &Fields<'_>, status: &Fields<'_>) -> Result<bool, Probl
     let is_released = address::OWNERSHIP
         .iter()
         .any(|name| annotations.field(name).is_some_and(|field| field.text().is_ok_and(str::is_empty)));
-    Ok(metadata.field("deletionTimestamp").is_some() && is_released)
+    Ok(is_being_deleted(metadata) && is_released)
+}
+
+fn is_being_deleted(metadata: &Fields<'_>) -> bool {
+    metadata.field("deletionTimestamp").is_some()
 }
 
 /// The ports that containers and init containers name. Ephemeral containers have none in the API.

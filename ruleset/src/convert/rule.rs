@@ -11,6 +11,7 @@
 
 use super::{
     direction,
+    extent::{self, Budget},
     field::{Field, Fields, Problem, Problems},
     nets, ports,
     remark::Remarks,
@@ -50,8 +51,10 @@ pub(super) fn rules(
 ) -> Vec<Rule> {
     match spec.items(direction::rule_list(direction)) {
         Ok(items) => {
+            let mut budget = Budget::default();
             let numbered = (0..).zip(&items);
-            numbered.filter_map(|(index, item)| rule(item, index, (direction, scope), remarks)).collect()
+            let place = (direction, scope);
+            numbered.filter_map(|(index, item)| rule(item, index, place, &mut budget, remarks)).collect()
         }
         Err(problem) => {
             remarks.error(problem, "the policy denies everything in this direction");
@@ -70,12 +73,23 @@ fn everything(action: Action, index: u32) -> Rule {
     }
 }
 
-fn rule(field: &Field<'_>, index: u32, place: Place<'_>, remarks: &mut Remarks) -> Option<Rule> {
+fn rule(
+    field: &Field<'_>,
+    index: u32,
+    place: Place<'_>,
+    budget: &mut Budget,
+    remarks: &mut Remarks,
+) -> Option<Rule> {
     let mut problems = Problems::default();
     let (action, mut rule) = match field.fields() {
         Ok(fields) => {
             let action = problems.or_default(action(&fields).map(Some));
-            (action, matches(&fields, index, place, &mut problems))
+            let mut rule = matches(&fields, index, place, &mut problems);
+            if let Err(problem) = pay(&rule, budget, &fields) {
+                problems.0.push(problem);
+                without_ports(&mut rule);
+            }
+            (action, rule)
         }
         Err(problem) => {
             problems.0.push(problem);
@@ -97,6 +111,24 @@ fn rule(field: &Field<'_>, index: u32, place: Place<'_>, remarks: &mut Remarks) 
     };
     remarks.errors(problems, consequence);
     action.map(|action| Rule { action, ..rule })
+}
+
+/// A rule without protocol that lists ports is one for each protocol that has some.
+fn pay(rule: &Rule, budget: &mut Budget, fields: &Fields<'_>) -> Result<(), Problem> {
+    let protocols = if rule.traffic.protocol.is_none() { 3 } else { 1 };
+    let lists = [
+        extent::of_ports(&rule.source.ports),
+        extent::of_ports(&rule.destination.ports),
+        (protocols, protocols),
+    ];
+    budget.pay(&lists, |message| fields.problem(message))
+}
+
+fn without_ports(rule: &mut Rule) {
+    for entity in [&mut rule.source, &mut rule.destination] {
+        entity.ports.clear();
+        entity.not_ports.clear();
+    }
 }
 
 fn action(rule: &Fields<'_>) -> Result<Action, Problem> {

@@ -5,6 +5,7 @@ mod calico_rule;
 mod cluster_network_policy;
 mod configuration;
 mod endpoint_slice;
+mod extent;
 mod extras;
 mod fixture;
 mod followed;

@@ -7,9 +7,10 @@ use std::{
 
 use super::labelled::Parent;
 use crate::{
+    finding::{Finding, Severity},
     links::{InterfacePrefix, Links},
     name::{InterfaceName, NamespaceName, ObjectName},
-    resource::Pod,
+    resource::{Pod, ResourceKey, Tenure},
 };
 
 /// Pods that take part in networking on this node.
@@ -21,6 +22,15 @@ pub(super) struct LocalPods {
     pods: BTreeMap<ObjectName, LocalPod>,
     /// Who claims an interface.
     claims: BTreeMap<InterfaceName, BTreeSet<ObjectName>>,
+}
+
+/// By what title a pod has its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Title {
+    /// Nobody else can have it.
+    Clear,
+    /// Another pod has the same address, and neither is being deleted, or both are.
+    Disputed,
 }
 
 #[derive(Debug)]
@@ -80,20 +90,44 @@ impl LocalPods {
         affected
     }
 
-    /// The pod and its interface, if it has one and so is an endpoint.
-    pub(super) fn endpoint(&self, name: &ObjectName) -> Option<(&Pod, &InterfaceName)> {
+    /// The pod, its interface, and by what title it has it, if it has one and so is an endpoint.
+    pub(super) fn endpoint(&self, name: &ObjectName) -> Option<(&Pod, &InterfaceName, Title)> {
         let local = self.pods.get(name)?;
         let interface = local.interface.as_ref()?;
-        (self.holder(interface)? == name).then_some((&local.pod, interface))
+        let (holder, title) = self.holder(interface)?;
+        (holder == name).then_some((&local.pod, interface, title))
     }
 
-    /// Who has an interface: the pod after which it is named, else the least of those to whose addresses it leads. A pod that is gone from its own link
-    /// may still claim the link of the one that has its address now.
-    fn holder(&self, interface: &InterfaceName) -> Option<&ObjectName> {
+    /// Pods of which it is not known who has the interface to which their addresses lead.
+    pub(super) fn disputes(&self) -> impl Iterator<Item = Finding> {
+        let several = self.claims.iter().filter(|(_, claimants)| claimants.len() > 1);
+        let disputed = several.filter(|(interface, _)| {
+            self.holder(interface).is_some_and(|(_, title)| title == Title::Disputed)
+        });
+        disputed.flat_map(|(interface, claimants)| {
+            claimants.iter().map(move |pod| disputed_interface(pod, interface, claimants))
+        })
+    }
+
+    /// Who has an interface: the pod after which it is named, else the only one to whose addresses it leads. A pod that is gone from its own link
+    /// may still claim the link of the one that has its address now: who is being deleted stands back. Where several are left, nobody can say
+    /// whose policies are meant.
+    fn holder(&self, interface: &InterfaceName) -> Option<(&ObjectName, Title)> {
         let claimants = self.claims.get(interface)?;
         let is_named =
             |pod: &&ObjectName| self.prefixes.iter().any(|prefix| prefix.interface_of(pod) == *interface);
-        claimants.iter().find(is_named).or_else(|| claimants.first())
+        let named = claimants.iter().find(is_named);
+        let lasting = || claimants.iter().filter(|name| self.tenure(name) == Some(Tenure::Lasting));
+        match (named, lasting().count()) {
+            (Some(named), _) => Some((named, Title::Clear)),
+            (None, 1) => lasting().next().map(|pod| (pod, Title::Clear)),
+            (None, _) if claimants.len() == 1 => claimants.first().map(|pod| (pod, Title::Clear)),
+            (None, _) => claimants.first().map(|pod| (pod, Title::Disputed)),
+        }
+    }
+
+    fn tenure(&self, name: &ObjectName) -> Option<Tenure> {
+        self.pods.get(name).map(|local| local.pod.tenure)
     }
 
     /// The pods of a namespace.
@@ -134,6 +168,25 @@ impl LocalPods {
             self.claims.remove(interface);
         }
         others
+    }
+}
+
+fn disputed_interface(
+    pod: &ObjectName,
+    interface: &InterfaceName,
+    claimants: &BTreeSet<ObjectName>,
+) -> Finding {
+    let others = claimants.iter().filter(|other| *other != pod).map(ToString::to_string);
+    let others = others.collect::<Vec<_>>().join(", ");
+    Finding {
+        location: None,
+        severity: Severity::Warning,
+        object: Some(ResourceKey::Pod(pod.clone())),
+        field: "status.podIPs".to_owned(),
+        message: format!("the interface {interface} has the route to it, and to {others} as well"),
+        consequence:
+            "no policy is meant for that interface for certain: it is closed until one pod claims it"
+                .to_owned(),
     }
 }
 

@@ -10,10 +10,12 @@ use crate::{
 };
 
 impl Resolver {
-    /// Host endpoints of this node that have no interface, and policies without effect on one that has, as of the last result, in order.
+    /// Host endpoints of this node that have no interface, policies without effect on one that has, and pods of which nobody can say who has an
+    /// interface, as of the last result, in order.
     pub fn findings(&self) -> Vec<Finding> {
         let idle = self.idle_host_endpoints().map(without_interface);
-        let mut findings: Vec<Finding> = idle.chain(self.untracked_by_others()).collect();
+        let mut findings: Vec<Finding> =
+            idle.chain(self.untracked_by_others()).chain(self.pods.disputes()).collect();
         findings.sort();
         findings
     }

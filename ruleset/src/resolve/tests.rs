@@ -1,3 +1,4 @@
+mod absence;
 mod address_set;
 mod consistent;
 mod endpoint;

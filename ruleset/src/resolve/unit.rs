@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Resolver,
+    endpoint::Title,
     host_endpoint::profile,
     policy, put,
     tier::{OrderedTiers, RankedPolicy},
@@ -63,7 +64,7 @@ impl Resolver {
     }
 
     fn resolve_endpoint(&mut self, name: &ObjectName) {
-        let Some((pod, interface)) = self.pods.endpoint(name) else {
+        let Some((pod, interface, title)) = self.pods.endpoint(name) else {
             self.endpoints.remove(name);
             return;
         };
@@ -75,7 +76,10 @@ impl Resolver {
         };
         let policies = self.pod_subjects.policies(name).filter_map(|key| self.policies.get(key));
         let tiers = OrderedTiers::new(policies, &self.tiers);
-        let verdicts = |direction| Verdicts { tiers: tiers.steps(direction), profile };
+        let verdicts = |direction| match title {
+            Title::Clear => Verdicts { tiers: tiers.steps(direction), profile },
+            Title::Disputed => Verdicts { tiers: Vec::new(), profile: Profile::Deny },
+        };
         let settings = self.settings.current();
         let endpoint = Endpoint {
             pod: name.clone(),

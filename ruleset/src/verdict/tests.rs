@@ -18,7 +18,7 @@ use crate::{
     event::Event,
     labels::Labels,
     name::{NodeName, ObjectName},
-    resource::{Namespace, Node, Pod, PodExtras, PodState, Resource},
+    resource::{Namespace, Node, Pod, PodExtras, PodState, Resource, Tenure},
     store::Store,
     verdict::{Cluster, Peer},
 };
@@ -40,6 +40,7 @@ fn pod(namespace: &str, name: &str, node: Option<&str>, state: PodState, address
         service_account: None,
         addresses: addresses.iter().map(|text| address(text)).collect(),
         ports: Vec::new(),
+        tenure: Tenure::Lasting,
         extras: PodExtras::default(),
     })
 }

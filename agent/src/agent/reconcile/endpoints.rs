@@ -7,7 +7,10 @@ use imbl::ordmap::DiffItem;
 
 use super::Reconciler;
 use crate::{
-    agent::{Dataplane, Rollback},
+    agent::{
+        Dataplane, Rollback,
+        strays::{Stray, Unplaced},
+    },
     endpoint_status::{EndpointStatus, Endpoints},
     interface_settings::{Interfaces, SourceSpoofing},
     status::Extent,
@@ -34,6 +37,23 @@ impl<D: Dataplane> Reconciler<D> {
         };
         let endpoints = self.policy.endpoints.values();
         endpoints.map(|endpoint| (endpoint.interface.clone(), spoofing(endpoint))).collect()
+    }
+
+    /// The endpoints with an address but without an interface that exists, if endpoints or links may have changed since this was last asked.
+    pub fn take_unplaced(&mut self) -> Option<Unplaced> {
+        let (endpoints, links) = self.placed.as_mut()?;
+        if endpoints.ptr_eq(&self.policy.endpoints) && links.ptr_eq(&self.links) {
+            return None;
+        }
+        (*endpoints, *links) = (self.policy.endpoints.clone(), self.links.clone());
+        let is_unplaced = |endpoint: &&Arc<Endpoint>| {
+            !endpoint.addresses.is_empty() && !links.contains(&endpoint.interface)
+        };
+        let stray = |endpoint: &Arc<Endpoint>| {
+            let stray = Stray { addresses: endpoint.addresses.clone(), expected: endpoint.interface.clone() };
+            (endpoint.pod.clone(), stray)
+        };
+        Some(endpoints.values().filter(is_unplaced).map(stray).collect())
     }
 
     /// The endpoints whose interface exists, leads to their chain in the kernel, and is where the kernel has all of their addresses. A pod whose addresses

@@ -2,9 +2,12 @@
 
 use ferrule_ruleset::{
     event::Event,
+    labels::Labels,
     name::{NodeName, ObjectName},
     policy::{Action, Direction, Entity, Order, Policy, PolicyKey, PolicyKind, Rule, Stage, Traffic},
-    resource::{Namespace, Pod, PodExtras, PodState, Resource},
+    resource::{
+        HostEndpoint, HostEndpointState, HostInterface, Namespace, Pod, PodExtras, PodState, Resource, Tenure,
+    },
     selector::Selector,
 };
 
@@ -28,7 +31,22 @@ pub fn pod(name: &str) -> Event {
         service_account: None,
         addresses: vec!["10.0.0.1".parse().unwrap()],
         ports: Vec::new(),
+        tenure: Tenure::Lasting,
         extras: PodExtras::default(),
+    }))
+}
+
+/// The node itself, by all interfaces that are nobody else's.
+pub fn host() -> Event {
+    Event::Upsert(Resource::HostEndpoint(HostEndpoint {
+        name: "node-1-all".into(),
+        node: node(),
+        interface: HostInterface::Others,
+        expected_addresses: Vec::new(),
+        labels: Labels::default(),
+        profiles: Vec::new(),
+        ports: Vec::new(),
+        state: HostEndpointState::Active,
     }))
 }
 

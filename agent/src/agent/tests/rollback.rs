@@ -52,12 +52,12 @@ impl Outage {
 }
 
 impl World {
-    /// With a pod and a policy `good` in force, and the source in reach.
+    /// With a pod, a host endpoint and a policy `good` in force, and the source in reach.
     async fn in_reach<F: Future<Output = ()>>(script: impl FnOnce(Self, Outage) -> F) {
         let outage = Outage::default();
         let equip = |agent, kernel: &Fake| outage.equip(agent, kernel);
         Self::play_with(equip, async |world: Self| {
-            world.start(vec![allow("good", 80)]).await;
+            world.start(vec![allow("good", 80), host()]).await;
             sleep(Duration::from_secs(10)).await;
             assert_eq!(world.in_force(), (1, 0));
             assert_eq!(world.shortfalls(), Vec::<String>::new());
@@ -160,6 +160,47 @@ async fn a_source_that_was_out_of_reach_before_triggers_nothing() {
     .await;
 }
 
+/// Where nothing judges the node's own packets, a source that falls silent just then undoes nothing.
+#[tokio::test(start_paused = true)]
+async fn a_change_for_workloads_alone_is_not_on_trial() {
+    let outage = Outage::default();
+    World::play_with(
+        |agent, kernel| outage.equip(agent, kernel),
+        async |world| {
+            world.start(vec![allow("good", 80)]).await;
+            seconds(10).await;
+            world.tell(allow("third", 80)).await;
+            outage.set(true);
+            for _ in 0..30 {
+                seconds(1).await;
+                assert_eq!((world.kernel.rules_of(&key("third")), world.remedy()), (1, None));
+            }
+        },
+    )
+    .await;
+}
+
+/// A change for workloads neither ends the trial of one for the node nor makes the next one untried.
+#[tokio::test(start_paused = true)]
+async fn a_change_for_workloads_does_not_shield_one_for_the_node() {
+    let outage = Outage::default();
+    World::play_with(
+        |agent, kernel| outage.equip(agent, kernel),
+        async |world| {
+            world.start(vec![allow("good", 80)]).await;
+            seconds(10).await;
+            world.tell(allow("third", 80)).await;
+            world.settle().await;
+            world.tell(host()).await;
+            world.tell(allow("cut", 80)).await;
+            seconds(12).await;
+            assert_eq!((world.in_force().1, world.remedy()), (0, Some(Remedy::PutBack)));
+            assert_eq!(world.kernel.rules_of(&key("third")), 1, "what was proven or could not cut off stays");
+        },
+    )
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_that_was_not_to_blame_is_made_after_all() {
     World::in_reach(async |world, outage| {
@@ -217,7 +258,7 @@ async fn the_first_change_after_a_restart_can_be_taken_back() {
             |agent, kernel| outage.equip(agent, kernel),
             async |world| {
                 world.kernel.hold(Some(left.clone()));
-                world.start(vec![allow("good", 80), allow("cut", 80)]).await;
+                world.start(vec![allow("good", 80), host(), allow("cut", 80)]).await;
                 seconds(12).await;
                 let expected = if whole { (0, Remedy::PutBack) } else { (1, Remedy::NothingToPutBack) };
                 assert_eq!((world.in_force().1, world.remedy()), (expected.0, Some(expected.1)));

@@ -25,7 +25,7 @@ async fn policy(world: &World) {
 }
 
 fn protected_by(protection: StartupProtection) -> impl FnOnce(Agent<Fake>, &Fake) -> Agent<Fake> {
-    move |agent, _| agent.with_startup_protection(protection)
+    move |agent, _| agent.with_startup_protection(protection, Boot::LongAgo)
 }
 
 /// The ruleset that knows no pod.
@@ -66,6 +66,28 @@ async fn where_workloads_run_already_their_traffic_stays_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_boot_workloads_that_were_quicker_than_the_agent_are_closed_too() {
+    let booted =
+        |agent: Agent<Fake>, _: &Fake| agent.with_startup_protection(StartupProtection::Auto, Boot::Recent);
+    World::play_with(booted, async |world| {
+        world.settle().await;
+        assert!(is_closed(&world), "no link has to be known for that");
+        links(&world, &["lo", "cali0123456789a"]).await;
+        assert!(is_closed(&world));
+        policy(&world).await;
+        assert_eq!(world.kernel.rules_of(&key("web")), 1);
+    })
+    .await;
+    let open =
+        |agent: Agent<Fake>, _: &Fake| agent.with_startup_protection(StartupProtection::Open, Boot::Recent);
+    World::play_with(open, async |world| {
+        links(&world, &["lo", "cali0123456789a"]).await;
+        assert_eq!(world.kernel.attempts(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn closed_closes_before_anything_is_known_and_open_never_does() {
     World::play_with(protected_by(StartupProtection::Closed), async |world| {
         world.settle().await;
@@ -85,7 +107,7 @@ async fn closed_closes_before_anything_is_known_and_open_never_does() {
 async fn what_an_earlier_agent_left_stays() {
     let left = |agent: Agent<Fake>, kernel: &Fake| {
         kernel.hold(Some(Ruleset::default()));
-        agent.with_startup_protection(StartupProtection::Closed)
+        agent.with_startup_protection(StartupProtection::Closed, Boot::LongAgo)
     };
     World::play_with(left, async |world| {
         links(&world, &["lo"]).await;
@@ -103,7 +125,7 @@ async fn what_an_earlier_agent_left_does_not_go_without_being_replaced() {
     let left = |protection| {
         move |agent: Agent<Fake>, kernel: &Fake| {
             kernel.hold(Some(Ruleset::default()));
-            agent.with_startup_protection(protection)
+            agent.with_startup_protection(protection, Boot::LongAgo)
         }
     };
     World::play_with(left(StartupProtection::Auto), async |world| {

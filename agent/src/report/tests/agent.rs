@@ -22,7 +22,7 @@ impl Agent {
         first.behind_since = None;
         let (status, receiver) = watch::channel(first);
         let (sender, findings) = mpsc::channel(8);
-        tokio::spawn(Reporter::new(server.client(), node).run(receiver, sender));
+        tokio::spawn(Reporter::new(server.client(), node).run(receiver, sender, async || None));
         Self { server: server.clone(), status, findings }
     }
 

@@ -3,13 +3,20 @@
 //! A group that the server does not name is absent. One that it names and does not answer for is an obstacle: nobody knows what it holds. A server that is
 //! starting leaves out groups of custom resources, so that nothing is absent before it says that it is ready.
 
+mod rivals;
+mod versions;
+
 use std::{collections::BTreeMap, time::Duration};
 
-use ferrule_ruleset::{convert::Followed, manifest::pruned::Keep};
+use ferrule_ruleset::{
+    convert::{Followed, Remark},
+    manifest::pruned::Keep,
+};
 use kube::Client;
 use tokio::time::timeout;
 
 use super::failure::Failure;
+use rivals::{BOTH, Verdict};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -47,20 +54,36 @@ const READINESS: &str = "/readyz";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// It is served.
-    Served(Served),
+    Served {
+        /// Where it is followed.
+        served: Served,
+        /// Whether another group serves it too, so that this one may turn into another store.
+        is_paired: bool,
+    },
     /// The cluster does not know it.
     Absent,
-    /// Its group does not say.
+    /// It is not clear whether it is served, or where it is to be followed.
     Unknown {
-        /// What does not answer, as in `projectcalico.org/v3`.
+        /// What does not say, as in `projectcalico.org/v3`.
         subject: String,
         /// Why.
-        failure: Failure,
+        reason: String,
     },
+}
+
+/// What came of asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// What is known about each kind, in order.
+    pub presences: Vec<Presence>,
+    /// What people should know about kinds.
+    pub remarks: Vec<Remark>,
 }
 
 /// The resources of one version of a group: their names by kind.
 type Resources = BTreeMap<String, String>;
+/// The resources of the versions that were asked about.
+type Known = BTreeMap<String, Result<Resources, Failure>>;
 
 /// The definitions of custom resources, whose coming and going is a reason to ask again.
 pub fn definitions() -> Served {
@@ -96,7 +119,7 @@ fn failed_checks(report: &str) -> String {
 pub async fn discover(
     client: &Client,
     kinds: &[(Followed, Option<&'static str>)],
-) -> Result<Vec<Presence>, Failure> {
+) -> Result<Discovery, Failure> {
     let readiness = readiness(client).await;
     if let Err(failure) = &readiness
         && failure.is_of_server()
@@ -109,28 +132,63 @@ pub async fn discover(
         .iter()
         .flat_map(|group| group.versions.iter().map(|version| version.group_version.as_str()))
         .collect();
-    let mut known: BTreeMap<&'static str, Result<Resources, Failure>> = BTreeMap::new();
+    let mut known = Known::new();
     for (api_version, _) in kinds.iter().flat_map(|(kind, _)| &kind.apis) {
-        let is_core = !api_version.contains('/');
-        if !known.contains_key(api_version) && (is_core || versions.contains(api_version)) {
-            let answer = resources(client, api_version).await;
-            if let Err(failure) = &answer
-                && failure.is_of_server()
-            {
-                return Err(failure.clone());
-            }
-            known.insert(api_version, answer);
+        if !api_version.contains('/') || versions.contains(api_version) {
+            learn(client, api_version, &mut known).await?;
         }
     }
-    let presences =
-        kinds.iter().map(|(kind, current)| match (presence(kind, *current, &known), &readiness) {
-            (Presence::Absent, Err(failure)) => Presence::Unknown {
-                subject: "the readiness of the API server".to_owned(),
-                failure: failure.clone(),
-            },
+    let rivals = rivals::judge(client, kinds.iter().map(|(kind, _)| kind), &known).await?;
+    let mut found = Discovery { presences: Vec::new(), remarks: Vec::new() };
+    for (kind, current) in kinds {
+        let presence = match &rivals {
+            Verdict::Follow(group, _) if rivals::is_paired(kind, &known) => {
+                presence(kind, Some(group), &known)
+            }
+            Verdict::Contested(reason) if rivals::is_paired(kind, &known) => unknown(BOTH, reason),
+            Verdict::Same | Verdict::Follow(..) | Verdict::Contested(_) => presence(kind, *current, &known),
+        };
+        found.presences.push(match (presence, &readiness) {
+            (Presence::Absent, Err(failure)) => {
+                let subject = "the readiness of the API server";
+                unknown(subject, &failure.text(subject))
+            }
+            (Presence::Absent, Ok(())) => {
+                match versions::of_strangers(client, kind, &versions, &mut known).await? {
+                    Some(strangers) if current.is_some() => {
+                        unknown(&strangers.subject(), &strangers.reason())
+                    }
+                    Some(strangers) => {
+                        found.remarks.push(strangers.remark());
+                        Presence::Absent
+                    }
+                    None => Presence::Absent,
+                }
+            }
             (presence, _) => presence,
         });
-    Ok(presences.collect())
+    }
+    if let Verdict::Follow(_, Some(remark)) = rivals {
+        found.remarks.push(remark);
+    }
+    Ok(found)
+}
+
+fn unknown(subject: &str, reason: &str) -> Presence {
+    Presence::Unknown { subject: subject.to_owned(), reason: reason.to_owned() }
+}
+
+/// Asks for the resources of a version of a group, once. An error is about the server as a whole.
+async fn learn(client: &Client, api_version: &str, known: &mut Known) -> Result<(), Failure> {
+    if known.contains_key(api_version) {
+        return Ok(());
+    }
+    let answer = resources(client, api_version).await;
+    match answer {
+        Err(failure) if failure.is_of_server() => return Err(failure),
+        answer => known.insert(api_version.to_owned(), answer),
+    };
+    Ok(())
 }
 
 async fn resources(client: &Client, api_version: &str) -> Result<Resources, Failure> {
@@ -165,37 +223,46 @@ async fn asked<T>(question: impl Future<Output = kube::Result<T>>) -> Result<T, 
 ///
 /// An API that is not followed yet and does not answer is passed over for one that does: what stands behind an aggregated API may run in pods that wait for
 /// us, and the custom resources beside it are its store.
-fn presence(
-    kind: &Followed,
-    current: Option<&'static str>,
-    known: &BTreeMap<&'static str, Result<Resources, Failure>>,
-) -> Presence {
+fn presence(kind: &Followed, current: Option<&'static str>, known: &Known) -> Presence {
     let is_current = |(api_version, _): &&(&'static str, &'static str)| Some(*api_version) == current;
-    let mut unknown = None;
+    let is_paired = rivals::is_paired(kind, known);
+    let mut silence = None;
     for &(api_version, name) in kind.apis.iter().filter(is_current).chain(&kind.apis) {
         match known.get(api_version) {
             Some(Ok(resources)) => {
                 if let Some(plural) = resources.get(name) {
-                    return Presence::Served(served(api_version, name, plural, kind.keep));
+                    return Presence::Served {
+                        served: served(api_version, name, plural, kind.keep),
+                        is_paired,
+                    };
                 }
             }
             Some(Err(failure)) => {
-                let silent = Presence::Unknown { subject: api_version.to_owned(), failure: failure.clone() };
+                let silent = unknown(api_version, &failure.text(api_version));
                 if Some(api_version) == current {
                     return silent;
                 }
-                unknown.get_or_insert(silent);
+                silence.get_or_insert(silent);
             }
             None => {}
         }
     }
-    unknown.unwrap_or(Presence::Absent)
+    silence.unwrap_or(Presence::Absent)
 }
 
 fn served(api_version: &'static str, kind: &'static str, plural: &str, keep: Keep) -> Served {
-    let (path, resource) = match api_version.split_once('/') {
-        Some((group, _)) => (format!("/apis/{api_version}/{plural}"), format!("{plural}.{group}")),
-        None => (format!("/api/{api_version}/{plural}"), plural.to_owned()),
+    let resource = match api_version.split_once('/') {
+        Some((group, _)) => format!("{plural}.{group}"),
+        None => plural.to_owned(),
     };
-    Served { api_version, kind, resource, path, keep, form: Form::Whole }
+    Served { api_version, kind, resource, path: path(api_version, plural), keep, form: Form::Whole }
 }
+
+/// The path of a collection.
+fn path(api_version: &str, plural: &str) -> String {
+    let root = if api_version.contains('/') { "apis" } else { "api" };
+    format!("/{root}/{api_version}/{plural}")
+}
+
+#[cfg(test)]
+mod tests;

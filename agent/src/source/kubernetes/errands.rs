@@ -21,7 +21,7 @@ const SPREAD: u32 = 3000;
 /// How long it may take to answer that.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an unanswered question about a namespace is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Hub {
     /// Starts what is due.
@@ -40,13 +40,15 @@ impl Hub {
         }
         if self.departures.has_unanswered() {
             if self.schedule.questions.begin(now) {
-                self.departures.ask_again();
+                let ask_at = self.ask_at();
+                self.departures.ask_again(ask_at);
                 self.schedule.questions.end(now + ASK_AGAIN);
             }
         } else {
             self.schedule.questions.set(now + ASK_AGAIN);
         }
-        self.ask_about_namespaces();
+        self.begin_survey();
+        self.ask_about_namespaces(now);
     }
 
     pub(super) fn note_outcome(&mut self, outcome: Result<Outcome, JoinError>) {
@@ -54,12 +56,15 @@ impl Hub {
         match outcome {
             Ok(Outcome::Ended) => {}
             Ok(Outcome::Discovered(answer)) => self.note_discovery(answer, now),
-            Ok(Outcome::Answered(namespace, answer)) => self.note_namespace_answer(&namespace, answer),
+            Ok(Outcome::Answered(number, answers)) => self.note_namespace_answers(number, answers),
+            Ok(Outcome::Surveyed(number, answer)) => self.note_survey(number, answer),
             Ok(Outcome::Connected(connection)) => self.note_connection(connection, now),
             Ok(Outcome::Probed(answer)) => {
                 self.schedule.probe.end(now + SILENCE);
                 match answer {
                     Ok(()) => self.note_answer(now),
+                    // Whoever refuses is there, and so is what is in front of a server that is starting.
+                    Err(failure) if !failure.is_of_server() => self.note_answer(now),
                     Err(failure) => {
                         let is_news = self.standing.server_lost_since().is_none();
                         self.standing.note_server_failure(&failure, now);

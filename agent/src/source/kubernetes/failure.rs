@@ -36,6 +36,11 @@ impl Failure {
         matches!(self, Self::Refused { code: GONE, .. })
     }
 
+    /// It may be that less could be asked for at once: the answer did not begin in time, or somebody on the way gave up or refused it.
+    pub fn is_of_size(&self) -> bool {
+        matches!(self, Self::Silent | Self::Refused { code: 413 | 500 | 502 | 504, .. })
+    }
+
     /// It concerns the server as a whole, and not what it was asked for.
     pub fn is_of_server(&self) -> bool {
         match self {

@@ -18,11 +18,12 @@ use tokio::{
 
 use super::{
     departure::{Answer, Departures},
-    discovery::{Presence, Served},
+    discovery::{Discovery, Served},
     failure::Failure,
     mirror::Mirror,
     outbox::Outbox,
     pause::Pause,
+    rounds::Rounds,
     schedule::Schedule,
     standing::Standing,
     watching::{News, NobodyListens, Target},
@@ -63,8 +64,31 @@ pub(super) struct Kind {
     pub is_listed: bool,
     /// What of the API server does not say whether it is served.
     pub unknown: Option<String>,
-    /// The server has said once that it is gone.
+    /// Its collection was not found when it was asked for last.
     pub is_missing: bool,
+    /// Another group serves it too.
+    pub is_paired: bool,
+    /// Whether what the last list does not hold is gone.
+    pub loss: Loss,
+}
+
+/// Whether objects that a list does not hold are gone. Where another group serves the kind too, they may be there instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// There is nothing to doubt.
+    #[default]
+    Certain,
+    /// It is to be asked which group holds what.
+    Doubtful,
+    /// It has been asked.
+    Asked,
+}
+
+impl Kind {
+    /// Whether it is followed in another API than this.
+    pub fn is_elsewhere(&self, served: &Served) -> bool {
+        self.following.as_ref().is_some_and(|following| following.served.api_version != served.api_version)
+    }
 }
 
 /// A task that follows something, as long as this is kept.
@@ -84,8 +108,11 @@ impl Drop for Following {
 pub(super) enum Outcome {
     /// A follower has ended, because it was told to.
     Ended,
-    Discovered(Result<Vec<Presence>, Failure>),
-    Answered(NamespaceName, Result<Answer, Failure>),
+    Discovered(Result<Discovery, Failure>),
+    /// About namespaces, in the round of this number.
+    Answered(u64, Vec<(NamespaceName, Result<Answer, Failure>)>),
+    /// Which namespaces are under deletion, to the survey of this number.
+    Surveyed(u64, Result<Vec<NamespaceName>, Failure>),
     Connected(Result<Connection, AccessError>),
     Probed(Result<(), Failure>),
     /// The version of what the server holds now.
@@ -107,8 +134,7 @@ pub struct Hub {
     pub(super) outbox: Outbox,
     pub(super) standing: Standing,
     pub(super) departures: Departures,
-    /// Questions about namespaces under way.
-    pub(super) questions: usize,
+    pub(super) rounds: Rounds,
     pub(super) schedule: Schedule,
     /// Chance.
     pub(super) pause: Pause,
@@ -136,6 +162,8 @@ impl Hub {
             is_listed: false,
             unknown: None,
             is_missing: false,
+            is_paired: false,
+            loss: Loss::Certain,
         });
         let (to_us, inbox) = mpsc::channel(INBOX);
         address.send_replace(Some(connection.address.clone()));
@@ -151,7 +179,7 @@ impl Hub {
             outbox: Outbox::new(sender),
             standing: Standing::new(connection.address),
             departures: Departures::default(),
-            questions: 0,
+            rounds: Rounds::default(),
             schedule: Schedule::new(Instant::now()),
             pause: Pause::new(),
             tasks: JoinSet::new(),
@@ -169,7 +197,8 @@ impl Hub {
             let now = Instant::now();
             self.begin_errands(now);
             self.tell(now).await?;
-            let alarms = [self.schedule.alarm(), self.standing.alarm(now), self.outbox.alarm()];
+            let question = if self.rounds.may_begin() { self.departures.alarm() } else { None };
+            let alarms = [self.schedule.alarm(), self.standing.alarm(now), self.outbox.alarm(), question];
             let until = alarms.into_iter().flatten().min().unwrap_or(now + SILENCE);
             tokio::select! {
                 Some((speaker, news)) = self.inbox.recv() => self.take(speaker, news),
@@ -190,7 +219,8 @@ impl Hub {
             self.outbox.send(Report::Obstacles(obstacles)).await?;
         }
         let is_settled = |kind: &Kind| kind.unknown.is_none() && (kind.following.is_none() || kind.is_listed);
-        if !self.is_in_sync && self.is_discovered && self.kinds.iter().all(is_settled) {
+        let is_complete = self.is_discovered && self.departures.survey.is_complete();
+        if !self.is_in_sync && is_complete && self.kinds.iter().all(is_settled) {
             self.is_in_sync = true;
             self.outbox.send(Report::InSync).await?;
         }

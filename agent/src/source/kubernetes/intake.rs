@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use ferrule_ruleset::{
-    convert::{self, Conversion, Converted},
+    convert::{self, Conversion, Converted, Remark},
     event::Event,
+    finding::Severity,
     resource::{Resource, ResourceKey},
 };
 use tokio::time::Instant;
 
 use super::{
     failure::Failure,
-    hub::{Hub, Speaker, Subject},
+    hub::{Hub, Loss, Speaker, Subject},
     mirror::Name,
     object::Object,
     outbox::Remarked,
@@ -56,9 +57,14 @@ impl Hub {
     }
 
     fn take_of_kind(&mut self, index: usize, news: News, now: Instant) {
+        self.kinds[index].is_missing = matches!(&news, News::Failed(failure) if failure.is_not_found());
         match news {
             News::Failed(failure) => return self.note_failure(index, &failure, now),
-            News::ListBegan => self.kinds[index].mirror.begin_list(),
+            News::ListBegan => {
+                self.kinds[index].loss = Loss::Certain;
+                self.kinds[index].mirror.begin_list();
+                self.note_unlisted(index);
+            }
             News::Present(object) => {
                 self.present(index, &object);
                 self.note_newest(index, &object.version);
@@ -68,9 +74,7 @@ impl Hub {
                 self.note_newest(index, &object.version);
             }
             News::ListEnded(version) => {
-                self.kinds[index].is_listed = true;
-                let missing = self.kinds[index].mirror.end_list();
-                missing.iter().for_each(|name| self.note_missing(index, name));
+                self.note_list_ended(index, now);
                 self.note_followed(index);
                 self.note_newest(index, &version);
             }
@@ -141,6 +145,10 @@ impl Hub {
         }
         let Conversion::Object(converted) = convert::convert(&object.tree, implied) else { return };
         let Converted { key, resource, remarks } = *converted;
+        let remarks = match &object.unread {
+            Some(reason) => unread(reason, remarks),
+            None => remarks,
+        };
         if known.is_none() {
             // The name of what is sent, so that it stands in memory once.
             self.kinds[index].mirror.note(key.place(), digest);
@@ -172,10 +180,11 @@ impl Hub {
     }
 
     fn note_deleted(&mut self, key: ResourceKey) {
+        let ask_at = self.ask_at();
         if let ResourceKey::Namespace(name) = &key {
-            self.departures.note_namespace_gone(name);
+            self.departures.note_namespace_gone(name, ask_at);
         }
-        if self.departures.note_deleted(&key) {
+        if self.departures.note_deleted(&key, ask_at) {
             self.pass_on_deletion(key);
         }
     }
@@ -190,6 +199,18 @@ impl Hub {
             None => Event::Delete(key),
         });
     }
+}
+
+/// What is said of an object of which only the metadata could be read, instead of what its stand-in lacks.
+fn unread(reason: &str, remarks: Vec<Remark>) -> Vec<Remark> {
+    let consequence = remarks.into_iter().find(|remark| remark.severity == Severity::Error);
+    vec![Remark {
+        line: 1,
+        severity: Severity::Error,
+        field: String::new(),
+        message: format!("the object cannot be read: {reason}"),
+        consequence: consequence.map_or_else(|| "it counts as empty".to_owned(), |remark| remark.consequence),
+    }]
 }
 
 /// What an object without identity is called.

@@ -57,6 +57,11 @@ impl Mirror {
         was_known
     }
 
+    /// How many objects are known.
+    pub fn count(&self) -> usize {
+        self.scopes.values().map(Scope::len).sum()
+    }
+
     /// Whether an object of this namespace is known.
     pub fn has_any_in(&self, namespace: &NamespaceName) -> bool {
         self.scopes.contains_key(&Some(namespace.clone()))
@@ -70,6 +75,12 @@ impl Mirror {
         for scope in self.scopes.values_mut() {
             scope.digests().for_each(|digest| *digest = *digest & !LIST_BIT | unseen);
         }
+    }
+
+    /// Whether something has not been seen since the last list began.
+    pub fn has_unseen(&self) -> bool {
+        let present = self.present;
+        self.scopes.values().any(|scope| scope.holds_where(|digest| digest & LIST_BIT != present))
     }
 
     /// A list has ended: forgets what was not seen since it began, and says what that is, in order.

@@ -3,6 +3,7 @@
 mod seed;
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     hash::{BuildHasher as _, Hash as _, Hasher, RandomState},
     mem,
@@ -15,7 +16,7 @@ use ferrule_ruleset::manifest::{
 use serde::de::DeserializeSeed;
 
 use super::failure::Failure;
-use seed::{LineSeed, PageSeed};
+use seed::{IDENTITY, LineSeed, PageSeed, Unread};
 
 /// The annotation of the bookmark that follows the last object that was there when a watch began.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
@@ -29,6 +30,8 @@ pub struct Object {
     pub version: Box<str>,
     /// `metadata.uid`: tells an object from a later one of the same name.
     pub uid: Box<str>,
+    /// Why no more than its metadata could be read, if so. In place of its `spec` stands something that no kind understands.
+    pub unread: Option<Box<str>>,
     /// `metadata.generation`: counts what its author said, where the kind has it.
     pub generation: Option<i64>,
 }
@@ -65,8 +68,14 @@ pub struct Page {
 impl Line {
     /// Reads a line of a watch.
     pub fn read(line: &[u8], keep: Keep) -> Result<Self, Failure> {
-        let (kind, tree) = read(line, LineSeed(keep))?;
-        let object = Object::new(tree);
+        let (kind, object) = match read(line, LineSeed(keep)) {
+            Ok((kind, tree)) => (kind, Object::new(tree)),
+            // One bad object is to cost no other.
+            Err(failure) => match read(line, LineSeed(IDENTITY)) {
+                Ok((kind, tree)) => (kind, Object::unread(tree, &failure)),
+                Err(_) => return Err(failure),
+            },
+        };
         match &*kind {
             "ADDED" | "MODIFIED" => Ok(Self::Present(object)),
             "DELETED" => Ok(Self::Deleted(object)),
@@ -90,10 +99,24 @@ impl Line {
 impl Page {
     /// Reads a page of a list.
     pub fn read(text: &[u8], keep: Keep) -> Result<Self, Failure> {
-        let (items, metadata) = read(text, PageSeed(keep))?;
+        let mut unread = Unread::new();
+        let (items, metadata) = loop {
+            let place = Cell::new(None);
+            match read(text, PageSeed { keep, unread: &unread, place: &place }) {
+                Ok(page) => break page,
+                Err(failure) => match place.get() {
+                    Some(index) if !unread.contains_key(&index) => drop(unread.insert(index, failure)),
+                    Some(_) | None => return Err(failure),
+                },
+            }
+        };
+        let object = |(index, tree)| match unread.get(&index) {
+            Some(failure) => Object::unread(tree, failure),
+            None => Object::new(tree),
+        };
         let of_list = |name| metadata.as_ref().and_then(|metadata| self::text(metadata, name));
         Ok(Self {
-            items: items.into_iter().map(Object::new).collect(),
+            items: items.into_iter().enumerate().map(object).collect(),
             version: of_list("resourceVersion").unwrap_or_default().into(),
             next: of_list("continue").filter(|next| !next.is_empty()).map(str::to_owned),
         })
@@ -116,7 +139,16 @@ impl Object {
         let generation = metadata_of(&mut tree).and_then(|metadata| metadata.remove("generation"));
         let generation = generation
             .and_then(|node| if let Value::Integer(number) = node.value { Some(number) } else { None });
-        Self { tree, version, uid, generation }
+        Self { tree, version, uid, generation, unread: None }
+    }
+
+    /// An object of which only the metadata could be read.
+    fn unread(mut tree: Node, failure: &Failure) -> Self {
+        if let Value::Map(fields) = &mut tree.value {
+            let nothing = Value::String("unread".into());
+            fields.insert("spec".into(), Node { line: 1, value: nothing });
+        }
+        Self { unread: Some(failure.text("object").into()), ..Self::new(tree) }
     }
 
     /// A text of the metadata.

@@ -52,6 +52,8 @@ pub enum Remarked {
     Departing(NamespaceName),
     /// Something that has no identity, by what it is called.
     Nameless(String),
+    /// Which kinds are served, and where.
+    Kinds,
 }
 
 impl Remarked {
@@ -70,7 +72,7 @@ impl Remarked {
         match self {
             Self::Object(key) => Some(key.clone()),
             Self::Departing(namespace) => Some(ResourceKey::Namespace(namespace.clone())),
-            Self::Nameless(_) => None,
+            Self::Nameless(_) | Self::Kinds => None,
         }
     }
 }

@@ -1,15 +1,21 @@
 //! Kinds come and go.
 //!
-//! A kind that was followed is gone only when the server has said so twice: its objects go with it, and what they denied.
+//! A kind that was followed is gone, and with it its objects and what they denied, only when discovery does not name it and its own collection was not
+//! found when it was asked for last. A server that is starting leaves groups out of discovery, and where there are several any of them may answer; but
+//! for paths that it does not know yet it answers 503, and a watch that goes on proves that the kind is there. Of a kind that two groups serve,
+//! objects that a list does not hold are gone only when the server has said, asked after the list had ended, that this group is the one to follow: the
+//! other may hold them, and this one may have been replaced by an empty store since.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{
-    discovery::{self, Presence, Served},
+    departure::Survey,
+    discovery::{self, Discovery, Presence, Served},
     failure::Failure,
-    hub::{Following, Hub, Kind, Outcome, Speaker, Subject},
+    hub::{Following, Hub, Kind, Loss, Outcome, Speaker, Subject},
+    outbox::Remarked,
     watching::follow,
 };
 
@@ -27,18 +33,24 @@ const GATHER: Duration = Duration::from_millis(200);
 impl Hub {
     pub(super) fn begin_discovery(&mut self) {
         let client = self.target.borrow().client.clone();
+        for kind in &mut self.kinds {
+            if kind.loss == Loss::Doubtful {
+                kind.loss = Loss::Asked;
+            }
+        }
         let current = |kind: &Kind| kind.following.as_ref().map(|following| following.served.api_version);
         let kinds: Vec<_> = self.kinds.iter().map(|kind| (kind.followed.clone(), current(kind))).collect();
         self.tasks.spawn(async move { Outcome::Discovered(discovery::discover(&client, &kinds).await) });
     }
 
-    pub(super) fn note_discovery(&mut self, answer: Result<Vec<Presence>, Failure>, now: Instant) {
+    pub(super) fn note_discovery(&mut self, answer: Result<Discovery, Failure>, now: Instant) {
         let mut clarity = Clarity::Clear;
         match answer {
-            Ok(presences) => {
+            Ok(Discovery { presences, remarks }) => {
                 self.note_answer(now);
                 self.is_discovered = true;
                 self.follow_definitions();
+                self.outbox.set_remarks(Remarked::Kinds, remarks);
                 for (index, presence) in presences.into_iter().enumerate() {
                     clarity = clarity.max(self.set_presence(index, presence, now));
                 }
@@ -52,7 +64,7 @@ impl Hub {
         let next = match clarity {
             Clarity::Clear if is_settled => self.calm_until_next(),
             Clarity::Unclear if is_settled => self.growing_until_next(),
-            Clarity::Clear | Clarity::Doubtful | Clarity::Unclear => UNCLEAR.0,
+            Clarity::Clear | Clarity::Unclear => UNCLEAR.0,
         };
         if clarity < Clarity::Unclear {
             self.schedule.unclear = 0;
@@ -99,34 +111,72 @@ impl Hub {
     }
 
     fn set_presence(&mut self, index: usize, presence: Presence, now: Instant) -> Clarity {
-        let kind = &mut self.kinds[index];
-        let was_missing = std::mem::take(&mut kind.is_missing);
+        let kind = &self.kinds[index];
+        let is_followed = kind.following.is_some() && !kind.is_missing;
         match presence {
-            Presence::Unknown { subject, failure } => {
+            Presence::Unknown { subject, reason } => {
                 self.set_unknown(index, Some(&subject));
-                self.standing.note_trouble(&subject, &failure.text(&subject), now);
+                self.standing.note_trouble(&subject, &reason, now);
                 Clarity::Unclear
             }
-            Presence::Absent if kind.following.is_some() && !was_missing => {
-                kind.is_missing = true;
-                Clarity::Doubtful
+            Presence::Absent if is_followed => Clarity::Unclear,
+            Presence::Served { served, is_paired: false } if is_followed && kind.is_elsewhere(&served) => {
+                Clarity::Unclear
             }
             Presence::Absent => {
                 self.set_unknown(index, None);
                 let kind = &mut self.kinds[index];
                 if let Some(following) = kind.following.take() {
+                    // What its follower has said last may not have been heard yet.
+                    kind.epoch += 1;
                     kind.is_listed = false;
+                    kind.loss = Loss::Certain;
+                    self.departures.survey.note_absent(index);
                     self.standing.note_success(&following.served.resource);
                     let missing = kind.mirror.clear();
                     missing.iter().for_each(|name| self.note_missing(index, name));
                 }
                 Clarity::Clear
             }
-            Presence::Served(served) => {
+            Presence::Served { served, is_paired } => {
                 self.set_unknown(index, None);
+                self.kinds[index].is_paired = is_paired;
                 self.set_served(index, served, now);
+                if self.kinds[index].loss == Loss::Asked {
+                    self.end_list(index);
+                }
                 Clarity::Clear
             }
+        }
+    }
+
+    /// What the list did not hold is gone.
+    pub(super) fn end_list(&mut self, index: usize) {
+        let kind = &mut self.kinds[index];
+        kind.loss = Loss::Certain;
+        let missing = kind.mirror.end_list();
+        missing.iter().for_each(|name| self.note_missing(index, name));
+    }
+
+    /// The list has ended; what it did not hold is gone, if that is beyond doubt.
+    pub(super) fn note_list_ended(&mut self, index: usize, now: Instant) {
+        let kind = &mut self.kinds[index];
+        kind.is_listed = true;
+        if kind.is_paired && kind.mirror.has_unseen() {
+            kind.loss = Loss::Doubtful;
+            self.schedule.discovery.hasten(now);
+        } else {
+            self.end_list(index);
+        }
+        if Survey::concerns(&self.kinds[index].followed) {
+            self.departures.survey.note_listed(index);
+        }
+    }
+
+    /// What there is of a kind is to be listed, or being listed.
+    pub(super) fn note_unlisted(&mut self, index: usize) {
+        if Survey::concerns(&self.kinds[index].followed) {
+            self.departures.survey.note_unlisted(index);
         }
     }
 
@@ -139,9 +189,13 @@ impl Hub {
             self.standing.note_success(&following.served.resource);
         }
         kind.epoch += 1;
+        kind.is_listed = false;
+        // What the earlier one held is gone when the list of this one has ended.
+        kind.loss = Loss::Certain;
         let speaker = (Subject::Kind(index), kind.epoch);
         self.standing.note_listing(&served.resource, now);
         self.kinds[index].following = Some(self.begin_following(speaker, served));
+        self.note_unlisted(index);
     }
 
     /// Which part of the server does not say whether the kind is served. An obstacle stays as long as it is one for any kind.
@@ -159,7 +213,8 @@ impl Hub {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Clarity {
     Clear,
-    /// It seems to be gone; to be asked once more.
-    Doubtful,
     Unclear,
 }
+
+#[cfg(test)]
+mod tests;

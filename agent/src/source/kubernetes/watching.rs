@@ -6,7 +6,8 @@
 //! Invariants:
 //! * A list is told as it comes in; what it does not hold is only known when it has ended ([`News::ListEnded`]).
 //! * A watch that breaks is taken up where it broke. Only a server that has forgotten that place (410) leads to a new list.
-//! * Every failure is followed by a pause, and pauses grow until something was understood.
+//! * Every failure is followed by a pause, and so is a version that the server has forgotten; pauses grow until a watch has lasted.
+//! * A watch counts as one when something of it was understood, or when it has stood for a moment.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use super::{
     pause::Pause,
 };
 
-/// How long the server may take to begin its answer.
+/// How long the server may take to begin its answer, and how long it may be silent within a page.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a list that comes as a watch may be silent; then it is asked for page by page.
 const LIST_SILENCE: Duration = Duration::from_secs(10);
@@ -40,9 +41,11 @@ const WATCH_SILENCE: Duration = Duration::from_secs(100);
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How metadata is asked for where objects come one by one, and where they come as a list.
 const OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-const LIST_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-/// Objects in a page.
-const PAGE: u32 = 500;
+pub(super) const LIST_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+/// How long a watch has to last for the server to count as well. Bookmarks come about once in a minute.
+const LASTING: Duration = Duration::from_secs(30);
+/// Objects in a page, and how few they may become after failures.
+const PAGE: (u32, u32) = (500, 10);
 
 /// What there is to say about a kind.
 #[derive(Debug)]
@@ -98,18 +101,7 @@ pub async fn follow<K: Clone>(
     target: watch::Receiver<Target>,
     outbox: mpsc::Sender<(K, News)>,
 ) {
-    let generation = target.borrow().generation;
-    let mut follower = Follower {
-        kind,
-        request: kube::core::Request::new(served.path.clone()),
-        served,
-        generation,
-        target,
-        outbox,
-        version: None,
-        pages: false,
-        pause: Pause::new(),
-    };
+    let mut follower = Follower::new(kind, served, target, outbox);
     loop {
         match follower.round().await {
             Ok(()) => {}
@@ -117,7 +109,7 @@ pub async fn follow<K: Clone>(
             // The place where the watch stopped is forgotten: a list finds out what has been missed, and is no failure.
             Err(End::Failed(failure)) if failure.is_gone() && follower.version.is_some() => {
                 follower.version = None;
-                follower.rest().await;
+                sleep(follower.lists.next()).await;
             }
             Err(End::Failed(failure)) => {
                 if follower.tell(News::Failed(failure)).await.is_err() {
@@ -127,6 +119,13 @@ pub async fn follow<K: Clone>(
             }
         }
     }
+}
+
+/// Whether a watch has shown that it is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Wanted,
+    Given,
 }
 
 struct Follower<K> {
@@ -140,10 +139,36 @@ struct Follower<K> {
     version: Option<Box<str>>,
     /// The server does not offer lists that come as a watch.
     pages: bool,
+    /// Objects in the next page.
+    page: u32,
     pause: Pause,
+    /// Pauses before lists that follow a list.
+    lists: Pause,
 }
 
 impl<K: Clone> Follower<K> {
+    fn new(
+        kind: K,
+        served: Served,
+        target: watch::Receiver<Target>,
+        outbox: mpsc::Sender<(K, News)>,
+    ) -> Self {
+        let generation = target.borrow().generation;
+        Self {
+            kind,
+            request: kube::core::Request::new(served.path.clone()),
+            served,
+            generation,
+            target,
+            outbox,
+            version: None,
+            pages: false,
+            page: PAGE.0,
+            pause: Pause::new(),
+            lists: Pause::new(),
+        }
+    }
+
     /// One request, or the pages of one list.
     async fn round(&mut self) -> Result<(), End> {
         let generation = self.target.borrow().generation;
@@ -214,22 +239,20 @@ impl<K: Clone> Follower<K> {
                 Line::Bookmark { ends_list: true, version } => {
                     self.version = Some(version.clone());
                     self.tell(News::ListEnded(version)).await?;
-                    return self.read_on(lines).await;
+                    return self.read_on(lines, Proof::Given).await;
                 }
                 Line::Failed(failure) => return Err(failure.into()),
             }
         }
     }
 
-    /// A list page by page.
+    /// A list page by page. After a failure pages are smaller: a link may be slow, or an object beyond what something on the way lets pass.
     async fn list(&mut self) -> Result<(), End> {
-        let mut parameters = ListParams { limit: Some(PAGE), ..ListParams::default() };
-        let client = self.client();
+        let mut parameters = ListParams::default();
         let mut has_begun = false;
         loop {
-            let request = self.addressed(self.request.list(&parameters), LIST_METADATA)?;
-            let answer = timeout(PATIENCE, client.request_text(request));
-            let page = Page::read(answer.await.map_err(|_| Failure::Silent)??.as_bytes(), self.served.keep)?;
+            parameters.limit = Some(self.page);
+            let page = self.page(&parameters).await?;
             if !has_begun {
                 self.tell(News::ListBegan).await?;
                 has_begun = true;
@@ -242,12 +265,28 @@ impl<K: Clone> Follower<K> {
                 if page.version.is_empty() {
                     return Err(Failure::Unintelligible("the list has no resourceVersion".to_owned()).into());
                 }
+                self.page = (self.page * 2).min(PAGE.0);
                 self.version = Some(page.version.clone());
                 self.tell(News::ListEnded(page.version)).await?;
-                self.pause.reset();
                 return Ok(());
             }
         }
+    }
+
+    async fn page(&mut self, parameters: &ListParams) -> Result<Page, Failure> {
+        let request = self.addressed(self.request.list(parameters), LIST_METADATA)?;
+        let client = self.client();
+        let answer = timeout(PATIENCE, client.request_stream(request)).await.map_err(|_| Failure::Silent);
+        let answer = match answer.and_then(|answer| Ok(answer?)) {
+            Ok(answer) => Lines::new(answer).rest(PATIENCE).await,
+            // Another size would change nothing.
+            Err(failure) if !failure.is_of_size() => return Err(failure),
+            Err(failure) => Err(failure),
+        };
+        if answer.is_err() {
+            self.page = (self.page / 2).max(PAGE.1);
+        }
+        Page::read(&answer?, self.served.keep)
     }
 
     /// A watch that goes on from a version.
@@ -257,15 +296,26 @@ impl<K: Clone> Follower<K> {
         let client = self.client();
         let answer = client.request_stream(request);
         let lines = Lines::new(timeout(PATIENCE, answer).await.map_err(|_| Failure::Silent)??);
-        self.tell(News::Alive(Box::default())).await?;
-        self.read_on(lines).await
+        self.read_on(lines, Proof::Wanted).await
     }
 
-    async fn read_on<R: AsyncBufRead + Unpin>(&mut self, mut lines: Lines<R>) -> Result<(), End> {
+    async fn read_on<R: AsyncBufRead + Unpin>(
+        &mut self,
+        mut lines: Lines<R>,
+        mut proof: Proof,
+    ) -> Result<(), End> {
         let began = Instant::now();
         loop {
+            let silence = match proof {
+                Proof::Wanted => SHORTEST_WATCH,
+                Proof::Given => WATCH_SILENCE,
+            };
             let line = tokio::select! {
-                line = lines.next(WATCH_SILENCE) => match line {
+                line = lines.next(silence) => match line {
+                    Err(Failure::Silent) if proof == Proof::Wanted => {
+                        proof = self.give_proof(proof).await?;
+                        continue;
+                    }
                     // The connection may be dead without anybody having said so.
                     Err(Failure::Silent) => return Ok(()),
                     line => line?,
@@ -288,9 +338,21 @@ impl<K: Clone> Follower<K> {
             if !version.is_empty() {
                 self.version = Some(version);
             }
+            if began.elapsed() >= LASTING {
+                self.lists.reset();
+            }
             self.pause.reset();
+            proof = self.give_proof(proof).await?;
             self.tell(news).await?;
         }
+    }
+
+    /// The kind is followed: tells it once.
+    async fn give_proof(&self, proof: Proof) -> Result<Proof, NobodyListens> {
+        if proof == Proof::Wanted {
+            self.tell(News::Alive(Box::default())).await?;
+        }
+        Ok(Proof::Given)
     }
 
     fn parameters(&mut self) -> WatchParams {

@@ -266,6 +266,22 @@ async fn a_config_map_volume_is_followed_through_its_links() {
     tree.until_pods(&["a=new"]).await;
 }
 
+/// A file that has just been written to is looked at by itself, when its directory may be away already.
+#[tokio::test]
+async fn a_file_that_changes_just_before_the_directory_goes_is_not_gone() {
+    let mut tree = Tree::start(|root| fs::write(root.join("a.yaml"), pod("a", "old")).unwrap()).await;
+    let aside = tree.directory.path().join("aside");
+    for _ in 0..20 {
+        fs::File::open(tree.root.join("a.yaml")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+        fs::rename(&tree.root, &aside).unwrap();
+        tree.until("a finding", |tree| !tree.findings.is_empty()).await;
+        assert_eq!(tree.pods(), ["a=old"], "what cannot be seen is not gone");
+        fs::rename(&aside, &tree.root).unwrap();
+        tree.until("its end", |tree| tree.findings.is_empty()).await;
+        assert_eq!(tree.pods(), ["a=old"]);
+    }
+}
+
 #[tokio::test]
 async fn the_directory_itself_may_be_replaced() {
     let mut tree = Tree::start(|root| fs::write(root.join("a.yaml"), pod("a", "old")).unwrap()).await;

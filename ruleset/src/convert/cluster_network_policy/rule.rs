@@ -6,6 +6,7 @@ use super::{Api, peer, port, protocol, warn_of_excess};
 use crate::{
     convert::{
         direction,
+        extent::{self, Budget},
         field::{Field, Fields, Problem, Problems},
         ports,
         remark::Remarks,
@@ -28,7 +29,9 @@ pub(super) fn rules(api: Api, spec: &Fields<'_>, direction: Direction, remarks: 
         Ok(items) => {
             warn_of_excess(&list, items.len(), api.limit(), remarks);
             let numbered = (0..).zip(&items);
-            numbered.flat_map(|(index, item)| rule(api, item, index, direction, remarks)).collect()
+            let mut budget = Budget::default();
+            let place = (api, direction);
+            numbered.flat_map(|(index, item)| rule(place, item, index, &mut budget, remarks)).collect()
         }
         Err(problem) => {
             remarks.error(problem, "the policy denies everything in this direction");
@@ -49,7 +52,13 @@ pub(super) fn everything(index: u32) -> Rule {
 }
 
 /// One rule of the API: every peer with every protocol.
-fn rule(api: Api, item: &Field<'_>, index: u32, direction: Direction, remarks: &mut Remarks) -> Vec<Rule> {
+fn rule(
+    (api, direction): (Api, Direction),
+    item: &Field<'_>,
+    index: u32,
+    budget: &mut Budget,
+    remarks: &mut Remarks,
+) -> Vec<Rule> {
     let mut problems = Problems::default();
     let fields = match item.fields() {
         Ok(fields) => fields,
@@ -70,6 +79,11 @@ fn rule(api: Api, item: &Field<'_>, index: u32, direction: Direction, remarks: &
             true => Err(fields.problem("nodes and networks have no ports with names")),
             false => Ok(ports),
         }
+    });
+    let ports = ports.and_then(|ports| {
+        let count = peers.as_ref().map_or(0, Vec::len);
+        let lists = [(count, count), extent::of_protocols(ports.values())];
+        budget.pay(&lists, |message| fields.problem(message)).map(|()| ports)
     });
     let ports = problems.or_default(ports.map(Some)).unwrap_or_else(all_ports);
     let is_clear = problems.is_empty();

@@ -1,7 +1,7 @@
 //! Pods, namespaces, service accounts and nodes: policy-model §2.1, §2.2.
 
 use super::fixture::{one, read};
-use crate::resource::{Namespace, Pod, PodState, Resource, ServiceAccount};
+use crate::resource::{Namespace, Pod, PodState, Resource, ServiceAccount, Tenure};
 
 fn pod(rest: &str) -> (Pod, Vec<String>) {
     let text = format!("apiVersion: v1\nkind: Pod\n{rest}\n");
@@ -99,6 +99,8 @@ fn a_pod_at_its_end_owns_no_address() {
     ] {
         let (pod, errors) = pod(&format!("metadata: {{name: a, {metadata}}}\n{rest}"));
         assert_eq!((pod.state, errors), (expected, vec![]), "{metadata} {rest}");
+        let tenure = if metadata.contains("deletionTimestamp") { Tenure::Ending } else { Tenure::Lasting };
+        assert_eq!(pod.tenure, tenure, "{metadata}");
         assert_eq!(pod.addresses.is_empty(), expected == PodState::Finished, "{metadata} {rest}");
     }
 }

@@ -33,7 +33,7 @@ impl Resolver {
     /// Tells the indexes which of these pods are endpoints.
     pub(super) fn refresh(&mut self, pods: BTreeSet<ObjectName>) {
         for name in pods {
-            let pod = self.pods.endpoint(&name).map(|(pod, _)| pod);
+            let pod = self.pods.endpoint(&name).map(|(pod, ..)| pod);
             self.changed.pods.extend(self.floating.set(&name, pod));
             match pod {
                 Some(pod) if pod.state == PodState::Active => {

@@ -15,6 +15,8 @@ impl Resolver {
             return;
         }
         let new = policy.map(RankedPolicy::new);
+        let tier = |ranked: &RankedPolicy| ranked.policy.tier.clone();
+        self.tier_members.replace(old.map(tier).as_ref(), new.as_ref().map(tier).as_ref());
         let subject = |ranked: Option<&RankedPolicy>, kind| {
             let ranked = ranked.filter(|ranked| ranked.can_govern(kind));
             ranked.map(|ranked| ranked.policy.subject.clone())

@@ -3,11 +3,11 @@
 use super::fixture::*;
 use crate::{
     event::Event,
-    ir::{NodePolicy, Profile},
+    ir::{Endpoint, NodePolicy, Profile},
     links::{Links, ObservedLinks},
     name::InterfaceName,
     policy::{Direction, Policy, TierAction},
-    resource::{Pod, PodState, Resource, ResourceKey},
+    resource::{Pod, PodState, Resource, ResourceKey, Tenure},
 };
 
 fn resolve(resources: impl IntoIterator<Item = Resource>) -> NodePolicy {
@@ -154,29 +154,62 @@ fn only_policies_that_select_an_endpoint_are_active() {
     assert_eq!(resolver.resolve(), NodePolicy::default());
 }
 
-#[test]
-fn of_two_pods_with_one_interface_the_lesser_name_has_it() {
-    let shared = Links::Observed(ObservedLinks {
-        names: Default::default(),
-        routes: [("10.0.0.1".parse::<std::net::IpAddr>().unwrap(), InterfaceName::new("veth0"))]
-            .into_iter()
-            .collect(),
+/// What the host routes say where one leads to `veth0`.
+fn routed(address: &str) -> Event {
+    let routes = [(address.parse::<std::net::IpAddr>().unwrap(), InterfaceName::new("veth0"))];
+    Event::Links(Links::Observed(ObservedLinks {
+        routes: routes.into_iter().collect(),
         ..ObservedLinks::default()
-    });
+    }))
+}
+
+fn is_closed(endpoint: &Endpoint) -> bool {
+    [&endpoint.ingress, &endpoint.egress]
+        .into_iter()
+        .all(|verdicts| verdicts.tiers.is_empty() && verdicts.profile == Profile::Deny)
+}
+
+#[test]
+fn an_interface_that_two_pods_claim_is_closed() {
     let late = Resource::Pod(pod("ns/z", "app=web", &["10.0.0.1"]));
-    let mut resolver = resolver([late, Resource::Policy(policy("gnp z", "all()"))]);
-    resolver.apply(Event::Links(shared));
+    let mut resolver = resolver([late, Resource::Policy(policy("gnp z", "all()")), namespace("ns", "")]);
+    resolver.apply(routed("10.0.0.1"));
     assert_eq!(endpoint(&resolver.resolve(), "ns/z").interface.as_str(), "veth0");
+    assert!(resolver.findings().is_empty());
 
     resolver.apply(Event::Upsert(web()));
     let resolved = resolver.resolve();
     assert_eq!(resolved.endpoints.keys().collect::<Vec<_>>(), [&object("ns/web")]);
-    assert_eq!(steps(&resolved, "ns/web", Direction::Ingress), "default(Deny): gnp/z");
+    assert!(is_closed(&endpoint(&resolved, "ns/web")));
+    let objects = resolver.findings().into_iter().map(|finding| finding.object.unwrap().to_string());
+    assert_eq!(objects.collect::<Vec<_>>(), ["Pod ns/web", "Pod ns/z"]);
 
     resolver.apply(Event::Delete(ResourceKey::Pod(object("ns/web"))));
     assert_eq!(steps(&resolver.resolve(), "ns/z", Direction::Ingress), "default(Deny): gnp/z");
+    assert!(resolver.findings().is_empty());
 
     resolver.apply(Event::Upsert(web()));
     resolver.apply(Event::Links(Links::Assumed));
     assert_eq!(resolver.resolve().endpoints.len(), 2);
+}
+
+#[test]
+fn a_pod_that_is_being_deleted_stands_back_from_the_interface_that_another_has_now() {
+    let Resource::Pod(web) = web() else { panic!("a pod") };
+    let ending = Resource::Pod(Pod { tenure: Tenure::Ending, ..web });
+    let successor = |tenure| Resource::Pod(Pod { tenure, ..pod("ns/z", "app=z", &["10.0.0.1"]) });
+    let guard = Resource::Policy(policy("gnp z", "app == 'z'"));
+    let mut resolver = resolver([ending.clone(), guard, namespace("ns", "")]);
+    resolver.apply(routed("10.0.0.1"));
+    let alone = resolver.resolve();
+    assert_eq!(endpoint(&alone, "ns/web").ingress.profile, Profile::Allow, "nobody else claims it");
+
+    resolver.apply(Event::Upsert(successor(Tenure::Lasting)));
+    let resolved = resolver.resolve();
+    assert_eq!(resolved.endpoints.keys().collect::<Vec<_>>(), [&object("ns/z")]);
+    assert_eq!(steps(&resolved, "ns/z", Direction::Ingress), "default(Deny): gnp/z");
+    assert!(resolver.findings().is_empty());
+
+    resolver.apply(Event::Upsert(successor(Tenure::Ending)));
+    assert!(is_closed(&endpoint(&resolver.resolve(), "ns/web")), "both are on their way out");
 }

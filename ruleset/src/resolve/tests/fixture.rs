@@ -19,7 +19,7 @@ use crate::{
     resource::{
         Configuration, ConfigurationScope, EndpointPort, EndpointSlice, HostEndpoint, HostEndpointState,
         HostInterface, Namespace, NetworkSet, NetworkSetKey, Node, Pod, PodExtras, PodState, Resource,
-        Service, ServiceAccount, ServicePort,
+        Service, ServiceAccount, ServicePort, Tenure,
     },
     selector::Selector,
     settings::Layer,
@@ -59,6 +59,7 @@ pub(super) fn pod(name: &str, text: &str, addresses: &[&str]) -> Pod {
         service_account: None,
         addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         ports: Vec::new(),
+        tenure: Tenure::Lasting,
         extras: PodExtras::default(),
     }
 }

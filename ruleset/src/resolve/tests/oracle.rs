@@ -38,7 +38,7 @@ pub(super) fn resolve(store: &Store, node: &str, prefixes: &[InterfacePrefix]) -
     let mut policies = Vec::new();
     let mut sets = Vec::new();
     for policy in world.policies() {
-        let governs_pod = pods.iter().any(|(pod, _)| world.selects_pod(policy, pod));
+        let governs_pod = pods.iter().any(|local| world.selects_pod(policy, local.pod));
         let governs_host = hosts.iter().any(|(host, _)| world.selects_host(policy, host));
         let pods = governs_pod.then_some(SubjectKind::Pod);
         let subjects: BTreeSet<SubjectKind> =
@@ -57,9 +57,7 @@ pub(super) fn resolve(store: &Store, node: &str, prefixes: &[InterfacePrefix]) -
     NodePolicy {
         endpoints: pods
             .iter()
-            .map(|(pod, interface)| {
-                (pod.name.clone(), Arc::new(pod::endpoint(world, pod, interface.clone(), &pods)))
-            })
+            .map(|local| (local.pod.name.clone(), Arc::new(pod::endpoint(world, local, &pods))))
             .collect(),
         policies: policies.into_iter().collect(),
         address_sets: sets.into_iter().map(address_set).collect(),

@@ -48,6 +48,9 @@ fn cluster(target: &str, calico: &Reply) -> Reply {
             Reply::new(200, resources("networking.k8s.io/v1", &[("NetworkPolicy", "networkpolicies")]))
         }
         "/apis/projectcalico.org/v3" => calico.clone(),
+        "/api/v1/namespaces" if !target.contains("watch=") => {
+            Reply::new(200, r#"{"metadata":{"resourceVersion":"7"},"items":[]}"#)
+        }
         "/api/v1/namespaces" => Reply::open(&[format!("{namespace}\n"), bookmark(7, true)]),
         "/api/v1/pods" | "/apis/networking.k8s.io/v1/networkpolicies" => Reply::open(&[bookmark(7, true)]),
         _ => Reply::new(404, "404 page not found"),
@@ -143,4 +146,84 @@ async fn a_right_that_is_missing_is_named() {
         obstacles[0].reason.contains("403") && obstacles[0].reason.contains("ClusterRole"),
         "{obstacles:?}"
     );
+}
+
+/// Calico moves its objects to another store: its API server goes, and the definitions that answer in its place hold nothing yet.
+fn migration(target: &str, has_begun: bool) -> Reply {
+    const WRITTEN: &str = "/apis/projectcalico.org/v3";
+    const STORED: &str = "/apis/crd.projectcalico.org/v1";
+    let policy = |name: &str| {
+        format!(
+            "{{\"type\":\"ADDED\",\"object\":{{\"metadata\":{{\"name\":\"{name}\",\"resourceVersion\":\"5\"}},\"spec\":{{\"selector\":\"all()\"}}}}}}\n"
+        )
+    };
+    let is_watch = target.contains("watch=true");
+    let is_list = target.contains("sendInitialEvents");
+    match target.split('?').next().unwrap() {
+        "/apis" => Reply::new(
+            200,
+            r#"{"kind":"APIGroupList","apiVersion":"v1","groups":[
+                {"name":"projectcalico.org","versions":[{"groupVersion":"projectcalico.org/v3","version":"v3"}]},
+                {"name":"crd.projectcalico.org","versions":[{"groupVersion":"crd.projectcalico.org/v1","version":"v1"}]}]}"#,
+        ),
+        WRITTEN | STORED => {
+            Reply::new(200, resources("group", &[("GlobalNetworkPolicy", "globalnetworkpolicies")]))
+        }
+        "/apis/apiregistration.k8s.io/v1/apiservices/v3.projectcalico.org" => {
+            let service = if has_begun { "null" } else { r#"{"name":"calico-api"}"# };
+            Reply::new(200, format!(r#"{{"spec":{{"service":{service}}}}}"#))
+        }
+        path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") && is_watch => {
+            Reply::open(&[policy("default.deny"), policy("last"), bookmark(9, true)])
+        }
+        path if path.strip_prefix(STORED) == Some("/globalnetworkpolicies") => Reply::new(
+            200,
+            r#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default.deny"}}]}"#,
+        ),
+        path if path.strip_prefix(WRITTEN) == Some("/globalnetworkpolicies") => match (has_begun, is_list) {
+            (false, true) => Reply::lines(&[policy("deny"), bookmark(7, true)]),
+            (false, false) => Reply::lines(&[]),
+            (true, _) if !is_watch => Reply::new(200, r#"{"metadata":{"resourceVersion":"8"},"items":[]}"#),
+            (true, true) => Reply::open(&[bookmark(8, true)]),
+            (true, false) => Reply::new(410, status(410, "too old")),
+        },
+        _ => cluster(target, &no_calico()),
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_emptied_behind_a_group_takes_nothing_with_it_that_the_other_group_holds() {
+    let has_begun = Arc::new(AtomicBool::new(false));
+    let begun = Arc::clone(&has_begun);
+    let fake = Fake::start(move |target| migration(target, begun.load(Ordering::SeqCst))).await;
+    let mut inbox = follow(&fake);
+    let told = |report: &Report, name: &str, is_there: bool| {
+        let Report::Events(events) = report else { return false };
+        events.iter().any(|event| match event {
+            Event::Upsert(resource) => is_there && resource.key().to_string().ends_with(name),
+            Event::Delete(key) => !is_there && key.to_string().ends_with(name),
+            Event::Links(_) => false,
+        })
+    };
+    until(&mut inbox, |report| *report == Report::InSync).await;
+    has_begun.store(true, Ordering::SeqCst);
+    // The old name goes when the other group has been listed, and not before.
+    let heard = until(&mut inbox, |report| told(report, " deny", false)).await;
+    assert!(heard.iter().any(|report| told(report, " last", true)), "{heard:?}");
+    assert!(heard.iter().any(|report| told(report, " default.deny", true)), "{heard:?}");
+}
+
+#[tokio::test]
+async fn whoever_refuses_a_question_is_there() {
+    let fake = Fake::script(Vec::new()).await;
+    let connection = Connection { client: fake.client(), address: fake.address.clone() };
+    let mut hub = Hub::new(Access::default(), connection, watch::channel(None).0, mpsc::channel(64).0);
+    let mut probed = |answer: Result<(), Failure>| {
+        hub.note_outcome(Ok(Outcome::Probed(answer)));
+        hub.standing.server_lost_since().is_none()
+    };
+    let refused = |code| Err(Failure::Refused { code, message: String::new() });
+    assert!(probed(refused(403)) && probed(refused(503)));
+    assert!(!probed(Err(Failure::Unreachable("no answer".to_owned()))));
+    assert!(probed(refused(404)) && !probed(refused(401)) && probed(Ok(())));
 }

@@ -24,6 +24,16 @@ impl Scope {
         self.entries.is_empty()
     }
 
+    /// How many names it holds.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether a digest is like that.
+    pub(super) fn holds_where(&self, is_like_that: impl Fn(u64) -> bool) -> bool {
+        self.entries.iter().any(|(_, digest)| is_like_that(*digest))
+    }
+
     /// The digest of a name, to change it.
     pub(super) fn digest(&mut self, hasher: &RandomState, name: &str) -> Option<&mut u64> {
         let place = *self.places.find(hasher.hash_one(name), |place| is_at(&self.entries, *place, name))?;

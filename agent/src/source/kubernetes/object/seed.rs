@@ -1,9 +1,33 @@
 //! The envelopes in which objects come.
 
-use std::fmt;
+use std::{cell::Cell, collections::BTreeMap, fmt};
 
 use ferrule_ruleset::manifest::{node::Node, pruned::Keep};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::Failure;
+
+/// What is read of an object that cannot be read as a whole: what it is, and what selectors see.
+pub(super) const IDENTITY: Keep = Keep::Fields(&[
+    ("apiVersion", Keep::All),
+    ("kind", Keep::All),
+    (
+        "metadata",
+        Keep::Fields(&[
+            ("name", Keep::All),
+            ("namespace", Keep::All),
+            ("labels", Keep::All),
+            ("uid", Keep::All),
+            ("resourceVersion", Keep::All),
+        ]),
+    ),
+]);
+
+/// What is read of a bookmark.
+const BOOKMARK: Keep = Keep::Fields(&[(
+    "metadata",
+    Keep::Fields(&[("resourceVersion", Keep::All), ("annotations", Keep::Domains(&["k8s.io"]))]),
+)]);
 
 /// Reads the type of a watch event and its object.
 pub(super) struct LineSeed(pub Keep);
@@ -29,8 +53,12 @@ impl<'de> Visitor<'de> for LineSeed {
             match name {
                 "type" => kind = Some(entries.next_value::<&str>()?.into()),
                 "object" => {
-                    // The type comes first from every server. An error is a status, whatever is watched.
-                    let keep = if kind.as_deref() == Some("ERROR") { Keep::All } else { self.0 };
+                    // The type comes first from every server. An error is a status, and a bookmark has a form of its own, whatever is watched.
+                    let keep = match kind.as_deref() {
+                        Some("ERROR") => Keep::All,
+                        Some("BOOKMARK") => BOOKMARK,
+                        _ => self.0,
+                    };
                     object = Some(entries.next_value_seed(keep)?);
                 }
                 _ => drop(entries.next_value::<IgnoredAny>()?),
@@ -41,10 +69,21 @@ impl<'de> Visitor<'de> for LineSeed {
     }
 }
 
-/// Reads the items and the metadata of a list.
-pub(super) struct PageSeed(pub Keep);
+/// Items of a list, by place, of which only the identity can be read, each with the reason.
+pub(super) type Unread = BTreeMap<usize, Failure>;
 
-impl<'de> DeserializeSeed<'de> for PageSeed {
+/// Reads the items and the metadata of a list.
+#[derive(Clone, Copy)]
+pub(super) struct PageSeed<'a> {
+    /// What is read of each item.
+    pub keep: Keep,
+    /// Of these only the identity is.
+    pub unread: &'a Unread,
+    /// The item that is being read.
+    pub place: &'a Cell<Option<usize>>,
+}
+
+impl<'de> DeserializeSeed<'de> for PageSeed<'_> {
     type Value = (Vec<Node>, Option<Node>);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -52,7 +91,7 @@ impl<'de> DeserializeSeed<'de> for PageSeed {
     }
 }
 
-impl<'de> Visitor<'de> for PageSeed {
+impl<'de> Visitor<'de> for PageSeed<'_> {
     type Value = (Vec<Node>, Option<Node>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +103,7 @@ impl<'de> Visitor<'de> for PageSeed {
         while let Some(name) = entries.next_key::<&str>()? {
             match name {
                 "metadata" => metadata = Some(entries.next_value_seed(Keep::All)?),
-                "items" => items = Some(entries.next_value_seed(ItemsSeed(self.0))?),
+                "items" => items = Some(entries.next_value_seed(ItemsSeed(self))?),
                 _ => drop(entries.next_value::<IgnoredAny>()?),
             }
         }
@@ -73,9 +112,9 @@ impl<'de> Visitor<'de> for PageSeed {
 }
 
 /// Reads the items of a list, which servers may write as null where there are none.
-struct ItemsSeed(Keep);
+struct ItemsSeed<'a>(PageSeed<'a>);
 
-impl<'de> DeserializeSeed<'de> for ItemsSeed {
+impl<'de> DeserializeSeed<'de> for ItemsSeed<'_> {
     type Value = Vec<Node>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Node>, D::Error> {
@@ -83,7 +122,7 @@ impl<'de> DeserializeSeed<'de> for ItemsSeed {
     }
 }
 
-impl<'de> Visitor<'de> for ItemsSeed {
+impl<'de> Visitor<'de> for ItemsSeed<'_> {
     type Value = Vec<Node>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,10 +134,17 @@ impl<'de> Visitor<'de> for ItemsSeed {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Node>, A::Error> {
+        let PageSeed { keep, unread, place } = self.0;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.0)? {
-            list.push(item);
+        loop {
+            place.set(Some(list.len()));
+            let keep = if unread.contains_key(&list.len()) { IDENTITY } else { keep };
+            match items.next_element_seed(keep)? {
+                Some(item) => list.push(item),
+                None => break,
+            }
         }
+        place.set(None);
         Ok(list)
     }
 }

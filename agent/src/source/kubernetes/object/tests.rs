@@ -68,6 +68,39 @@ fn an_error_is_read_whatever_is_watched() {
     }
 }
 
+/// A policy that no reader with a bounded stack reads.
+fn deep(name: &str) -> String {
+    let nested = "[".repeat(200) + &"]".repeat(200);
+    format!(
+        r#"{{"metadata":{{"name":"{name}","namespace":"shop","uid":"u","resourceVersion":"4"}},"spec":{{"x":{nested}}}}}"#
+    )
+}
+
+#[test]
+fn an_object_that_cannot_be_read_is_closed_and_costs_no_other() {
+    use ferrule_ruleset::resource::Resource;
+    let keep = keep("NetworkPolicy");
+    let watched = present("NetworkPolicy", &deep("deep"));
+    assert_eq!((&*watched.version, &*watched.uid, watched.metadata("name")), ("4", "u", Some("deep")));
+    assert!(watched.unread.as_ref().unwrap().contains("recursion limit"), "{watched:?}");
+    let conversion = convert::convert(&watched.tree, Some(("networking.k8s.io/v1", "NetworkPolicy")));
+    let convert::Conversion::Object(converted) = conversion else { panic!("{conversion:?}") };
+    let Some(Resource::Policy(policy)) = converted.resource else { panic!("{converted:?}") };
+    assert!(policy.ingress.is_empty() && policy.egress.is_empty() && !converted.remarks.is_empty());
+
+    let good = r#"{"metadata":{"name":"web","namespace":"shop"},"spec":{"podSelector":{}}}"#;
+    let items = [good.to_owned(), deep("a"), deep("b"), good.replace("web", "db")].join(",");
+    let page = format!(r#"{{"metadata":{{"resourceVersion":"9"}},"items":[{items}]}}"#);
+    let page = Page::read(page.as_bytes(), keep).unwrap();
+    let read: Vec<_> =
+        page.items.iter().map(|item| (item.metadata("name").unwrap(), item.unread.is_none())).collect();
+    assert_eq!(read, [("web", true), ("a", false), ("b", false), ("db", true)]);
+    let line = format!(r#"{{"type":"DELETED","object":{}}}"#, deep("deep"));
+    assert!(matches!(Line::read(line.as_bytes(), keep), Ok(Line::Deleted(_))));
+    // What is not even JSON is still a failure of the whole.
+    assert!(Page::read(br#"{"metadata":{},"items":[{"metadata":{"#, keep).is_err());
+}
+
 /// Pod life as the API shows it, from the text to what the loop gets.
 #[test]
 fn pods_are_read_as_they_live() {

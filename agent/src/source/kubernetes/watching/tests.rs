@@ -1,9 +1,11 @@
 use std::time::Duration;
 
 use ferrule_ruleset::manifest::pruned::Keep;
+use futures::{TryStreamExt as _, stream};
 use tokio::time::timeout;
 
 use super::{
+    super::discovery::definitions,
     super::fake::{Fake, Reply, added, bookmark, line, object, status},
     *,
 };
@@ -11,18 +13,26 @@ use super::{
 /// How long something that has to come is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Follows pods of a server and tells the first so many things it hears; besides, so many times, that a watch ended as soon as it had begun. The latter is
-/// left out, because where this machine takes its time nothing ends early.
-async fn heard(fake: &Fake, count: usize, early: usize) -> Vec<String> {
-    let begun = Instant::now();
-    let served = Served {
+fn pods() -> Served {
+    Served {
         api_version: "v1",
         kind: "Pod",
         resource: "pods".to_owned(),
         path: "/api/v1/pods".to_owned(),
         keep: Keep::All,
         form: Form::Whole,
-    };
+    }
+}
+
+/// Follows pods of a server and tells the first so many things it hears; besides, so many times, that a watch ended as soon as it had begun. The latter is
+/// left out, because where this machine takes its time nothing ends early.
+async fn heard(fake: &Fake, count: usize, early: usize) -> Vec<String> {
+    heard_of(pods(), fake, count, early).await
+}
+
+/// The same of any kind.
+async fn heard_of(served: Served, fake: &Fake, count: usize, early: usize) -> Vec<String> {
+    let begun = Instant::now();
     let (outbox, mut inbox) = mpsc::channel(64);
     let (_keep, client) = watch::channel(Target { client: fake.client(), generation: 0 });
     let follower = tokio::spawn(follow((), served, client, outbox));
@@ -54,6 +64,15 @@ async fn heard(fake: &Fake, count: usize, early: usize) -> Vec<String> {
         "{ended_early} ended early: {heard:?}"
     );
     heard
+}
+
+#[tokio::test]
+async fn definitions_are_listed_as_pods_are() {
+    let lines = [added("networksets.projectcalico.org", 3), bookmark(7, true), added("tiers.other.org", 8)];
+    let fake = Fake::script(vec![Reply::open(&lines)]).await;
+    let heard = heard_of(definitions(), &fake, 3, 0).await;
+    assert_eq!(heard, ["list", "+networksets.projectcalico.org", "end"]);
+    assert_eq!(fake.requests().len(), 1);
 }
 
 fn version_of(request: &str) -> &str {
@@ -147,4 +166,68 @@ async fn failures_are_told_with_their_status_and_do_not_end_anything() {
     assert_eq!(heard[3], "list");
     assert!(heard[4].contains("Unintelligible"), "{heard:?}");
     assert_eq!(heard[5..], ["list", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_is_one_when_something_of_it_was_understood_or_it_stands_for_a_moment() {
+    let fake = Fake::script(Vec::new()).await;
+    let (outbox, mut inbox) = mpsc::channel(64);
+    let (_keep, client) = watch::channel(Target { client: fake.client(), generation: 0 });
+    let mut follower = Follower::new((), pods(), client, outbox);
+    let garbage = &b"{\"type\":\"NEWS\",\"object\":{}}\n"[..];
+    assert!(follower.read_on(Lines::new(garbage), Proof::Wanted).await.is_err());
+    assert!(follower.read_on(Lines::new(&b""[..]), Proof::Wanted).await.is_err());
+    assert!(inbox.try_recv().is_err());
+
+    let text = added("a", 8);
+    assert!(follower.read_on(Lines::new(text.as_bytes()), Proof::Wanted).await.is_err());
+    assert!(matches!(inbox.try_recv(), Ok(((), News::Alive(_)))));
+    assert!(matches!(inbox.try_recv(), Ok(((), News::Present(_)))));
+    assert_eq!(follower.version.as_deref(), Some("8"));
+
+    let silent = stream::pending::<std::io::Result<&[u8]>>().into_async_read();
+    assert!(follower.read_on(Lines::new(silent), Proof::Wanted).await.is_ok());
+    assert!(matches!(inbox.try_recv(), Ok(((), News::Alive(_)))));
+    assert!(inbox.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn pages_that_fail_are_asked_for_in_smaller_ones() {
+    let page = |name, next: &str| {
+        let metadata = format!(r#"{{"resourceVersion":"20","continue":"{next}"}}"#);
+        Reply::new(200, format!(r#"{{"metadata":{metadata},"items":[{}]}}"#, object(name, 3)))
+    };
+    let fake = Fake::script(vec![
+        Reply::new(400, status(400, "resourceVersionMatch is forbidden for watch")),
+        page("a", "more"),
+        Reply::new(504, status(504, "timeout")),
+        Reply::new(403, status(403, "forbidden")),
+        page("a", "more"),
+        page("b", ""),
+        Reply::new(410, status(410, "too old")),
+        page("c", ""),
+    ])
+    .await;
+    let heard = heard(&fake, 11, 0).await;
+    assert_eq!(heard[..4], ["list", "+a", "504 timeout", "403 forbidden"]);
+    assert_eq!(heard[4..], ["list", "+a", "+b", "end", "list", "+c", "end"]);
+    let limits: Vec<String> = fake
+        .requests()
+        .iter()
+        .filter_map(|request| Some(request.split_once("limit=")?.1.split('&').next()?.to_owned()))
+        .collect();
+    assert_eq!(limits, ["500", "500", "250", "250", "250", "500"]);
+}
+
+/// Pauses that grow have a least length; nothing is said of the greatest.
+#[tokio::test]
+async fn a_server_that_forgets_at_once_is_listed_less_and_less_often() {
+    let list = Reply::new(200, r#"{"metadata":{"resourceVersion":"20"},"items":[]}"#);
+    let gone = Reply::new(410, status(410, "too old"));
+    let mut replies = vec![Reply::new(400, status(400, "forbidden for watch"))];
+    replies.extend((0..6).flat_map(|_| [list.clone(), gone.clone()]));
+    let (fake, began) = (Fake::script(replies).await, Instant::now());
+    let heard = heard(&fake, 12, 0).await;
+    assert_eq!(heard, ["list", "end"].repeat(6));
+    assert!(began.elapsed() >= Duration::from_millis(50 + 100 + 200 + 400 + 800));
 }

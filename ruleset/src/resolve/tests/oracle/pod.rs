@@ -1,6 +1,6 @@
 //! Pods of this node.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{World, inherit_account, inherit_namespace};
 use crate::{
@@ -8,7 +8,8 @@ use crate::{
     labels::Labels,
     name::{InterfaceName, ObjectName},
     policy::{Direction, Policy},
-    resource::{Pod, PodState, Resource, ResourceKey},
+    resolve::endpoint::Title,
+    resource::{Pod, PodState, Resource, ResourceKey, Tenure},
     settings::Switch,
     store::Store,
 };
@@ -28,7 +29,7 @@ pub(super) fn labels(store: &Store, pod: &Pod) -> Labels {
 }
 
 /// The pods that have an interface of their own here.
-pub(super) fn endpoints(world: World<'_>) -> Vec<(&Pod, InterfaceName)> {
+pub(super) fn endpoints(world: World<'_>) -> Vec<Local<'_>> {
     let links = world.store.links();
     let node = match world.store.get(&ResourceKey::Node(world.node.clone())) {
         Some(Resource::Node(node)) => node.addresses.clone(),
@@ -45,37 +46,56 @@ pub(super) fn endpoints(world: World<'_>) -> Vec<(&Pod, InterfaceName)> {
         let has_interface = matches!(pod.state, PodState::Active | PodState::Unintelligible);
         pod.node.as_ref() == Some(world.node) && has_interface
     };
-    let mut here: Vec<&Pod> = world.pods().filter(is_here).collect();
-    // Those whose interface bears their name come first.
-    here.sort_by_key(|pod| !interface(pod).is_some_and(|interface| is_named_after(pod, &interface)));
-    let mut taken = BTreeSet::new();
-    let claims = here.into_iter().filter_map(|pod| Some((pod, interface(pod)?)));
-    claims.filter(|(_, interface)| taken.insert(interface.clone())).collect()
+    let mut claimants = BTreeMap::<InterfaceName, Vec<&Pod>>::new();
+    for pod in world.pods().filter(is_here) {
+        if let Some(interface) = interface(pod) {
+            claimants.entry(interface).or_default().push(pod);
+        }
+    }
+    let mut locals: Vec<Local<'_>> = Vec::new();
+    for (interface, claimants) in claimants {
+        let named = claimants.iter().copied().find(|pod| is_named_after(pod, &interface));
+        let lasting: Vec<&Pod> =
+            claimants.iter().copied().filter(|pod| pod.tenure == Tenure::Lasting).collect();
+        let (pod, title) = match (named, &claimants[..], &lasting[..]) {
+            (Some(pod), ..) => (pod, Title::Clear),
+            (None, [pod], _) | (None, _, [pod]) => (*pod, Title::Clear),
+            (None, several, _) => (several[0], Title::Disputed),
+        };
+        locals.push(Local { pod, interface, title });
+    }
+    locals
+}
+
+/// A pod that has an interface of its own here.
+pub(super) struct Local<'a> {
+    pub(super) pod: &'a Pod,
+    interface: InterfaceName,
+    title: Title,
 }
 
 /// The endpoint of a pod; `all` are those of the node.
-pub(super) fn endpoint(
-    world: World<'_>,
-    pod: &Pod,
-    interface: InterfaceName,
-    all: &[(&Pod, InterfaceName)],
-) -> Endpoint {
+pub(super) fn endpoint(world: World<'_>, local: &Local<'_>, all: &[Local<'_>]) -> Endpoint {
+    let pod = local.pod;
     let namespace = world.store.get(&ResourceKey::Namespace(pod.name.namespace.clone()));
     let profile = if is_active(pod) && namespace.is_some() { Profile::Allow } else { Profile::Deny };
     let verdicts = |direction| {
+        if local.title == Title::Disputed {
+            return Verdicts { tiers: Vec::new(), profile: Profile::Deny };
+        }
         let governing: Vec<&Policy> =
             world.policies().filter(|policy| world.selects_pod(policy, pod)).collect();
         Verdicts { tiers: world.steps(governing, direction), profile }
     };
     let is_first = |floating: &IpAddr| {
-        let claimants = all.iter().filter(|(other, _)| own_address(other, floating).is_some());
-        claimants.map(|(other, _)| &other.name).min() == Some(&pod.name)
+        let claimants = all.iter().filter(|other| own_address(other.pod, floating).is_some());
+        claimants.map(|other| &other.pod.name).min() == Some(&pod.name)
     };
     let floating = pod.extras.floating.iter().filter(|floating| is_first(floating));
     let permitted = |switch: Switch| switch == Switch::Enabled;
     Endpoint {
         pod: pod.name.clone(),
-        interface,
+        interface: local.interface.clone(),
         addresses: pod.addresses.iter().copied().collect(),
         allowed_sources: pod
             .extras

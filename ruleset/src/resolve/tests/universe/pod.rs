@@ -7,7 +7,7 @@ use crate::{
     name::NodeName,
     policy::PerDirection,
     resolve::tests::fixture::*,
-    resource::{Limits, Pod, PodExtras, PodState, Resource},
+    resource::{Limits, Pod, PodExtras, PodState, Resource, Tenure},
 };
 
 fn some_extras() -> impl Strategy<Value = PodExtras> {
@@ -26,13 +26,16 @@ pub(super) fn some_pod() -> impl Strategy<Value = Resource> {
         select(&PODS[..]),
         (some_labels(), prop::option::of(select(&["s", "t"][..]))),
         prop_oneof![6 => Just(Some(HERE)), 3 => Just(Some("there")), 1 => Just(None)],
-        prop_oneof![8 => Just(Active), 1 => Just(Finished), 1 => Just(HostNetwork), 1 => Just(Unintelligible)],
+        (
+            prop_oneof![8 => Just(Active), 1 => Just(Finished), 1 => Just(HostNetwork), 1 => Just(Unintelligible)],
+            prop_oneof![3 => Just(Tenure::Lasting), 1 => Just(Tenure::Ending)],
+        ),
         (some_addresses(0..3), some_extras()),
         collection::vec(some_named_port(), 0..3),
     )
-        .prop_map(|(name, (text, account), node, state, (addresses, extras), ports)| {
+        .prop_map(|(name, (text, account), node, (state, tenure), (addresses, extras), ports)| {
             let service_account = account.map(Into::into);
             let node = node.map(NodeName::new);
-            Resource::Pod(Pod { node, state, service_account, addresses, ports, extras, ..pod(name, &text, &[]) })
+            Resource::Pod(Pod { node, state, tenure, service_account, addresses, ports, extras, ..pod(name, &text, &[]) })
         })
 }
