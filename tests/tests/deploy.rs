@@ -4,9 +4,11 @@
 
 use std::{collections::BTreeSet, fs};
 
+use anyhow::bail;
 use ferrule_ruleset::convert::followed;
 use ferrule_tests::{
     api_server::{ApiClient, ApiServer, definitions},
+    call::until,
     cluster_rig::{Account, ClusterRig},
     deployment::{Right, admit, folder, render, rights, rules},
     objects,
@@ -267,12 +269,11 @@ fn an_agent_writes_of_its_own_node_only() {
     }));
     let (bound, unbound) = (agent_of(&server, Some(&pod.unwrap())), agent_of(&server, None));
     // A server needs a moment to learn of a policy.
-    let denied = loop {
-        match bound.create_dry(&status("n2")) {
-            Err(error) => break format!("{error:#}"),
-            Ok(_) => std::thread::sleep(std::time::Duration::from_millis(100)),
-        }
-    };
+    let denied = until(|| match bound.create_dry(&status("n2")) {
+        Err(error) => Ok(format!("{error:#}")),
+        Ok(object) => bail!("{object}"),
+    });
+    let denied = denied.unwrap();
     assert!(denied.contains("the token is one of node n1, which writes of itself only"), "{denied}");
 
     bound.create(&status("n1")).unwrap();
