@@ -19,6 +19,7 @@ pub(super) const IDENTITY: Keep = Keep::Fields(&[
             ("labels", Keep::All),
             ("uid", Keep::All),
             ("resourceVersion", Keep::All),
+            ("generation", Keep::All),
         ]),
     ),
 ]);
