@@ -78,11 +78,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
     );
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let _sole = Sole::claim(SUCCESSION).await?;
     let metrics = Arc::new(Metrics::new());
     let awaited = source(&config.input).awaited_with();
     let (status, _) = watch::channel(Status::new(config.node.clone(), awaited, Instant::now()));
     serve(&config, &status, &metrics).await?;
+    let _sole = Sole::claim(SUCCESSION).await?;
 
     let kernel = Kernel::start().context("cannot talk to nf_tables (CAP_NET_ADMIN is needed)")?;
     let (sender, inbox) = mpsc::channel(INBOX);

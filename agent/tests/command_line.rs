@@ -143,5 +143,13 @@ fn a_second_agent_refuses_to_start() {
         let (code, complaint) =
             code_and_complaint(second.args(["--node-name", "node-1", "--manifests"]).arg(directory.path()));
         assert_eq!((code, complaint.contains("is another agent at work")), (Some(3), true), "{complaint}");
+
+        // Nor does it with an address of its own, or to clean up behind the back of the first.
+        let mut aside = agent();
+        aside.args(["--node-name", "node-1", "--health-address", "127.0.0.1:9100", "--manifests"]);
+        for command in [aside.arg(directory.path()), agent().arg("--cleanup")] {
+            let (code, complaint) = code_and_complaint(command);
+            assert_eq!((code, complaint.contains("end it first")), (Some(3), true), "{complaint}");
+        }
     });
 }

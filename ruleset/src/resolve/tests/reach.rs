@@ -72,7 +72,7 @@ fn random_worlds_hold_what_the_laws_are_about() {
         events.into_iter().for_each(|event| resolver.apply(event));
         seen.extend(sights(&resolver.resolve()));
     };
-    for _ in 0..256 {
+    for _ in 0..768 {
         look(collection::vec(some_event(), 48).new_tree(&mut runner).unwrap().current());
         let services = collection::vec(consistent::some_event(), 24).new_tree(&mut runner).unwrap().current();
         look(consistent::beginning().into_iter().chain(services).collect());
