@@ -36,7 +36,7 @@ use tokio::{
 pub use changes::{Changes, Count};
 pub use dataplane::{CommitError, Culprit, Dataplane};
 pub use reconcile::Reconciler;
-pub use rollback::{Cut, Remedy, Rollback, Sighting};
+pub use rollback::{Cut, Remedy, Rollback, Scope, Sighting};
 pub use startup::{Boot, Guard, StartupProtection};
 
 use crate::{

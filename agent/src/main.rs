@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use ferrule_agent::{
-    agent::{Agent, Boot, Reconciler},
+    agent::{Agent, Boot, Reconciler, Scope},
     allocator,
     config::{Config, ConfigError, Input, Task},
     conntrack,
@@ -109,7 +109,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
         .with_endpoint_status(endpoint_status)
         .with_reports(reports);
     if let Some(rollback) = config.rollback {
-        agent = agent.with_rollback(rollback.after, reachability::start(rollback.targets, address));
+        let scope = if rollback.targets.is_empty() { Scope::NodeChanges } else { Scope::EveryChange };
+        let reachability = reachability::start(rollback.targets, address);
+        agent = agent.with_rollback(rollback.after, scope, reachability);
     }
 
     tokio::select! {

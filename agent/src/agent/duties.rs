@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Agent, Dataplane,
     hygiene::{Hygiene, Settled},
-    rollback::{Rollback, Sighting, Step},
+    rollback::{Rollback, Scope, Sighting, Step},
     trigger::Cause,
 };
 use crate::{
@@ -52,8 +52,8 @@ impl<D: Dataplane> Agent<D> {
 
     /// Lets a change that cuts the agent off from its source for so long be taken back.
     #[must_use]
-    pub fn with_rollback(mut self, after: Duration, reachability: Reachability) -> Self {
-        self.reconciler.set_rollback(Rollback::new(after));
+    pub fn with_rollback(mut self, after: Duration, scope: Scope, reachability: Reachability) -> Self {
+        self.reconciler.set_rollback(Rollback::new(after, scope));
         self.reachability = Some(reachability);
         self
     }

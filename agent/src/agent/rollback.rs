@@ -9,8 +9,8 @@
 //!    └───────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! * A change is on trial only if the source answered before it, and if it bears on the node's own packets: a source that fails just when a pod comes
-//!   must not undo what was asked for the pod. An answer counts for what was in force when it was asked for, but for changes without such a bearing.
+//! * A change is on trial only if the source answered before it, and, unless the source was named for this very purpose, if it bears on the node's own
+//!   packets: an API server that fails just when a pod comes must not undo what was asked for the pod. An answer counts for what was in force when it was asked for, but for changes without such a bearing.
 //! * What was rejected stays out until the sources want something else. After further rejections in a row that has to wait, so that
 //!   a node with busy pods is not cut off again and again.
 //! * There is a way back only to a ruleset that is known as a whole: neither to nothing, which would be open, nor to what an earlier agent left behind
@@ -43,10 +43,20 @@ pub struct Sighting {
     pub reachable: bool,
 }
 
+/// Which changes are on trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them: somebody named addresses that must stay in reach, and the way to them may lead through a pod.
+    EveryChange,
+    /// Those that bear on the node's own packets.
+    NodeChanges,
+}
+
 /// The state of the way back.
 #[derive(Debug)]
 pub struct Rollback {
     after: Duration,
+    scope: Scope,
     /// The last sighting.
     seen: Option<Sighting>,
     /// What is in force, and since when, changes apart that bear on workloads alone.
@@ -116,9 +126,9 @@ pub enum Step {
 }
 
 impl Rollback {
-    /// Nothing has happened yet. A change is rejected after so long without an answer.
-    pub fn new(after: Duration) -> Self {
-        Self { after, seen: None, current: None, proven: None, stage: Stage::Settled, backoff: None }
+    /// Nothing has happened yet. A change of this scope is rejected after so long without an answer.
+    pub fn new(after: Duration, scope: Scope) -> Self {
+        Self { after, scope, seen: None, current: None, proven: None, stage: Stage::Settled, backoff: None }
     }
 
     /// Whether it is known if the source answers. Before that, no change could be put on trial.
@@ -157,14 +167,17 @@ impl Rollback {
     /// A change was made.
     pub fn note_commit(&mut self, before: Option<&Ruleset>, after: &Ruleset, made: Made, now: Instant) {
         let answered = self.answers();
+        let bearing = match self.scope {
+            Scope::EveryChange => Bearing::Node,
+            Scope::NodeChanges => made.bearing,
+        };
         let since = self.current.as_ref().map_or(now, |(_, since)| *since);
-        self.current = Some((after.clone(), if made.bearing == Bearing::Node { now } else { since }));
+        self.current = Some((after.clone(), if bearing == Bearing::Node { now } else { since }));
         match &mut self.stage {
             Stage::Back { in_force_since, .. } => {
                 in_force_since.get_or_insert(now);
             }
-            Stage::Settled | Stage::Trial { .. } | Stage::Stranded(_)
-                if made.bearing == Bearing::Workloads => {}
+            Stage::Settled | Stage::Trial { .. } | Stage::Stranded(_) if bearing == Bearing::Workloads => {}
             Stage::Trial { change, .. } => *change = format!("{change}; then {}", made.names),
             Stage::Settled | Stage::Stranded(_) if answered => {
                 self.proven = before.filter(|before| is_whole(before)).cloned().or(self.proven.take());
@@ -315,7 +328,7 @@ mod tests {
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let asked = |milliseconds, reachable| Sighting { began: at(milliseconds), reachable };
         let (worked, cut) = (Ruleset::default(), compile(&NodePolicy::default(), &Options::default()));
-        let mut rollback = Rollback::new(Duration::from_secs(1));
+        let mut rollback = Rollback::new(Duration::from_secs(1), Scope::NodeChanges);
         rollback.note_sighting(asked(0, true));
         rollback.note_commit(None, &worked, made(""), at(10));
         rollback.note_sighting(asked(20, true));

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    agent::{Remedy, rollback::Sighting},
+    agent::{Remedy, Scope, rollback::Sighting},
     reachability::{Pace, Reachability},
 };
 
@@ -47,7 +47,7 @@ impl Outage {
                 let _ = timeout(interval, pace.changed()).await;
             }
         });
-        agent.with_rollback(AFTER, reachability)
+        agent.with_rollback(AFTER, Scope::NodeChanges, reachability)
     }
 }
 
