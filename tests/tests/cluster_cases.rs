@@ -39,7 +39,7 @@ struct Refused {
 }
 
 /// Published definitions want `namespaces` of the older kinds to hold something, and no release serves `v1beta1`; the server looks closer at its own kinds.
-const REFUSED: [Refused; 13] = [
+const REFUSED: [Refused; 14] = [
     Refused {
         case: "admin-network-policy",
         object: ("AdminNetworkPolicy", "admin"),
@@ -84,6 +84,11 @@ const REFUSED: [Refused; 13] = [
         case: "ip-block-nested-exceptions",
         object: ("NetworkPolicy", "a"),
         reason: "must not have bits set beyond the prefix length",
+    },
+    Refused {
+        case: "ip-block-nested-exceptions",
+        object: ("NetworkPolicy", "b"),
+        reason: "must be a strict subset of `cidr`",
     },
     Refused {
         case: "named-ports-of-one-pod",
