@@ -52,7 +52,7 @@ impl Resolver {
     fn without_node(&self) -> Finding {
         Finding {
             location: None,
-            severity: Severity::Error,
+            severity: Severity::Warning,
             object: Some(ResourceKey::Node(self.node.clone())),
             field: String::new(),
             message:
